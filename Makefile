@@ -1,0 +1,38 @@
+# A new user needs two of these: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test fast check setup model benchmarks clean
+
+demo: model                 ## teach a small real model thirty facts, ask it, take one back
+	$(BIN)/memoir demo
+
+test: model check           ## lint, types, all tests
+	$(BIN)/pytest
+
+fast: setup check           ## the same without the real model and without breaking things
+	$(BIN)/pytest -m "not slow"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: .venv/.installed
+
+model: setup                ## fetch and prepare the default model, once
+	$(BIN)/memoir pull
+
+# pip itself comes from the machine, so that its own index settings apply.
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+benchmarks: model           ## measure everything in docs/benchmarks.md again (about an hour)
+	$(BIN)/python benchmarks/zsre.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/tables.py
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,24 @@
+"""The command ``memoir``: one file per verb. Nothing here imports torch until a verb runs."""
+
+from __future__ import annotations
+
+import typer
+
+from memoir.cli import ask, calibrate, demo, edit, init, log, pull, revert, show
+
+app = typer.Typer(
+    name="memoir",
+    help="Teach a language model facts, ask it, take them back.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for verb in (pull, init, calibrate, edit, ask, log, show, revert, demo):
+    name = verb.__name__.rsplit(".", 1)[-1]
+    app.command(name, epilog=verb.EXAMPLES)(verb.run)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

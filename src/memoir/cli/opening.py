@@ -1,0 +1,33 @@
+"""Opening an editor from the command line, with a word on what takes the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memoir.cli.output import err
+from memoir.errors import NotAStore
+
+if TYPE_CHECKING:
+    from memoir.editor import Editor
+
+
+@contextmanager
+def existing(
+    store: Path, model: str | None, dtype: str, device_map: str | None
+) -> Iterator[Editor]:
+    """The editor of a store that exists."""
+    from memoir.store import Store
+
+    if not Store.exists(store):
+        raise NotAStore(
+            f"{store} holds no memoir store. Make one with: memoir init --store {store}"
+        )
+    with err.status("loading the model"):
+        from memoir.editor import Editor
+
+        editor = Editor.open(model, store, dtype=dtype, device_map=device_map)
+    with editor:
+        yield editor

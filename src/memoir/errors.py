@@ -1,0 +1,103 @@
+"""Everything memoir can refuse to do, as one tree.
+
+    MemoirError
+    ├── BadInput              what was given cannot be used        (also a ValueError)
+    │   ├── PromptTooLong     more tokens than the context window holds
+    │   └── BadRecord         a line or a field of an input file is malformed
+    ├── UnknownName           no such model, site, method, edit…   (also a LookupError)
+    ├── EditRefused           the edit was not made; nothing was written
+    │   ├── NotConverged      the model still does not say the target
+    │   └── LossNotFinite     the loss became NaN or infinite
+    ├── ModelUnavailable      weights could not be fetched, verified or loaded
+    └── StoreError
+        ├── NotAStore         the folder holds no memoir store
+        ├── WrongModel        the store belongs to another model
+        ├── StoreBusy         another process is writing
+        ├── StoreFull         the disk took no more
+        └── StoreDamaged      a file is missing, truncated or altered
+
+Every message says what happened, what was given, what is allowed, and what to do next.
+Whenever one of these is raised, the store and the model are as they were before the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class MemoirError(Exception):
+    """Base of all errors memoir raises on purpose."""
+
+
+class BadInput(MemoirError, ValueError):
+    """What was given cannot be used."""
+
+
+class PromptTooLong(BadInput):
+    """Prompt and target together exceed the model's context window."""
+
+
+class BadRecord(BadInput):
+    """A record of an input file is malformed; the message names file, line and field."""
+
+
+class UnknownName(MemoirError, LookupError):
+    """A name that is not among the available ones."""
+
+    @classmethod
+    def among(cls, kind: str, given: str, available: Iterable[str], hint: str = "") -> UnknownName:
+        """Build the message ``no <kind> '<given>'. Did you mean …? Available: …``."""
+        names = sorted(available)
+        near = get_close_matches(given, names, n=1, cutoff=0.5)
+        guess = f" Did you mean '{near[0]}'?" if near else ""
+        listed = f" Available: {', '.join(names)}." if names else " None is available."
+        return cls(f"no {kind} '{given}'.{guess}{listed}{' ' + hint if hint else ''}")
+
+
+class EditRefused(MemoirError):
+    """The edit was not made, and nothing was written.
+
+    Attributes:
+        losses: mean cross-entropy on the target (nats per token) at each step of the attempt.
+    """
+
+    def __init__(self, message: str, losses: Sequence[float] = ()) -> None:
+        super().__init__(message)
+        self.losses = tuple(losses)
+
+
+class NotConverged(EditRefused):
+    """After the last step the model still does not say the target."""
+
+
+class LossNotFinite(EditRefused):
+    """The loss became NaN or infinite."""
+
+
+class ModelUnavailable(MemoirError):
+    """Weights could not be fetched, verified or loaded."""
+
+
+class StoreError(MemoirError):
+    """The store could not be used as asked."""
+
+
+class NotAStore(StoreError):
+    """The folder holds no memoir store."""
+
+
+class WrongModel(StoreError):
+    """The store was made for another model, or for another version of its weights."""
+
+
+class StoreBusy(StoreError):
+    """Another process kept the store's write lock for longer than we would wait."""
+
+
+class StoreFull(StoreError):
+    """The disk took no more; the unfinished write was removed."""
+
+
+class StoreDamaged(StoreError):
+    """A file of the store is missing, truncated or altered; the message names it."""

@@ -1,0 +1,230 @@
+"""A module beside the site, acting in every forward pass and in ``model.generate()``.
+
+A prompt is judged once, when its first tokens arrive without a cache (the *prefill*); the verdict,
+here called the route, then holds for every token generated after it. The route belongs to
+
+* one call of ``model.generate()``: whatever the decoding (greedy, sampling, beams, no cache), its
+  first forward pass decides and the others follow;
+* outside ``generate``, the key/value cache: passes that continue a cache follow the route decided
+  when it was begun.
+
+Nothing in the model's state dict changes, and :meth:`Attachment.undo` takes every trace away.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from memoir.errors import BadInput
+from memoir.host.host import Host, in_internal_pass
+
+
+class SiteModule(Protocol):
+    """What can be attached: decides on prompts, then acts on the site's output."""
+
+    def decide(
+        self, activations: Float[Tensor, "batch seq d_in"], prompt: Bool[Tensor, "batch seq"]
+    ) -> Any:
+        """The route of a batch, from its prompts' activations; kept, never looked into."""
+
+    def act(
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        output: Float[Tensor, "batch seq d_out"],
+        route: Any,
+    ) -> Float[Tensor, "batch seq d_out"] | None:
+        """The new output of the site, or None to leave it as it is."""
+
+
+@dataclass
+class Scope:
+    """One batch of sequences, from its prompt to its last token.
+
+    Attributes:
+        prompt_lengths: how many of each row's tokens belong to its prompt; None for all of the
+            first pass.
+        route: what was decided; None before the first pass.
+    """
+
+    prompt_lengths: Sequence[int] | None = None
+    route: Any = None
+
+
+@dataclass
+class _Step:
+    """One forward pass under way."""
+
+    scope: Scope
+    attention: Tensor | None
+
+
+class Attachment:
+    """Attaches a module to the host's site until :meth:`undo`.
+
+    Args:
+        host: the model; several attachments may coexist and act in the order they were made.
+        module: see :class:`SiteModule`.
+    """
+
+    def __init__(self, host: Host, module: SiteModule) -> None:
+        self._host = host
+        self._module = module
+        self._scope: ContextVar[Scope | None] = ContextVar("memoir_scope", default=None)
+        self._step: ContextVar[_Step | None] = ContextVar("memoir_step", default=None)
+        self._paused: ContextVar[bool] = ContextVar("memoir_paused", default=False)
+        self._by_cache: WeakKeyDictionary[Any, Scope] = WeakKeyDictionary()
+        base = host.model.base_model
+        self._signature = inspect.signature(base.forward)
+        self._hooks = [
+            base.register_forward_pre_hook(self._begin, with_kwargs=True),
+            base.register_forward_hook(self._end),
+            host.site.module.register_forward_hook(self._at_site),
+        ]
+        self._outer_generate = vars(host.model).get("generate")
+        self._wrap_generate()
+
+    def undo(self) -> None:
+        """Leave the model as it was before the attachment; calling it again does nothing."""
+        if not self._hooks:
+            return
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        if self._outer_generate is None:
+            del self._host.model.generate
+        else:
+            self._host.model.generate = self._outer_generate
+
+    @contextmanager
+    def scope(self, prompt_lengths: Sequence[int] | None = None) -> Iterator[Scope]:
+        """Run one batch; afterwards the yielded scope holds its route.
+
+        Args:
+            prompt_lengths: tokens of each row that form its prompt, padding not counted. Give it
+                whenever the input holds more than the prompt (teacher forcing), so that answer
+                tokens stay out of the decision.
+        """
+        scope = Scope(prompt_lengths)
+        token = self._scope.set(scope)
+        try:
+            yield scope
+        finally:
+            self._scope.reset(token)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While open, this thread sees the model without the module."""
+        token = self._paused.set(True)
+        try:
+            yield
+        finally:
+            self._paused.reset(token)
+
+    # ------------------------------------------------------------------ hooks
+
+    def _wrap_generate(self) -> None:
+        attachment, inner = self, self._outer_generate
+
+        def generate(model: Any, *args: Any, **kwargs: Any) -> Any:
+            _refuse_chunked_prefill(model, args, kwargs)
+            call = inner if inner is not None else MethodType(type(model).generate, model)
+            scope = attachment._scope.get()
+            if scope is not None and scope.route is None:
+                return call(*args, **kwargs)
+            with attachment.scope():
+                return call(*args, **kwargs)
+
+        # A bound method, so that a deep copy of the model generates with the copy.
+        generate.__doc__ = type(self._host.model).generate.__doc__
+        self._host.model.generate = MethodType(generate, self._host.model)
+
+    def _active(self) -> bool:
+        return not (in_internal_pass() or self._paused.get())
+
+    def _begin(self, _model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not self._active():
+            return
+        given = self._signature.bind_partial(*args, **kwargs).arguments if args else kwargs
+        cache = given.get("past_key_values")
+        scope = self._scope.get()
+        if scope is None:
+            continues = cache is not None and cache.get_seq_length() > 0
+            scope = self._by_cache.get(cache) if continues else None
+            scope = scope or Scope()
+        if cache is not None:
+            self._by_cache[cache] = scope
+        self._step.set(_Step(scope, given.get("attention_mask")))
+
+    def _end(self, _model: nn.Module, _args: Any, output: Any) -> None:
+        step = self._step.get()
+        if step is None or not self._active():
+            return
+        cache = getattr(output, "past_key_values", None)
+        if cache is not None:
+            self._by_cache[cache] = step.scope
+        self._step.set(None)
+
+    def _at_site(self, _module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
+        step = self._step.get()
+        if step is None or not self._active():
+            return None
+        activations = args[0]
+        scope = step.scope
+        if scope.route is None:
+            prompt = _prompt_tokens(activations, step.attention, scope.prompt_lengths)
+            scope.route = self._module.decide(activations, prompt)
+        return self._module.act(activations, output, scope.route)
+
+
+def _prompt_tokens(
+    activations: Float[Tensor, "batch seq d_in"],
+    attention: Tensor | None,
+    lengths: Sequence[int] | None,
+) -> Bool[Tensor, "batch seq"]:
+    """Which tokens of a first pass belong to the prompts."""
+    batch, seq = activations.shape[:2]
+    device = activations.device
+    if attention is None:
+        real = torch.ones(batch, seq, dtype=torch.bool, device=device)
+    elif attention.dim() == 2:
+        real = attention[:, -seq:].to(device).bool()
+    elif attention.dim() == 4:
+        # Rows are queries, columns keys; the last query sees every real token up to itself.
+        last = attention[:, 0, -1, :].to(device)
+        seen = last if last.dtype == torch.bool else last == 0
+        real = seen[:, :seq].expand(batch, seq)
+    else:
+        raise BadInput(
+            f"an attention mask of shape {tuple(attention.shape)} does not tell which tokens are "
+            "padding; give it as (batch, seq) or (batch, 1, seq, seq)."
+        )
+    if lengths is None:
+        return real
+    if len(lengths) != batch:
+        raise BadInput(
+            f"prompt_lengths names {len(lengths)} rows, but the batch has {batch}; give one a row."
+        )
+    rank = real.long().cumsum(dim=1)
+    return real & (rank <= torch.tensor(lengths, device=device).unsqueeze(1))
+
+
+def _refuse_chunked_prefill(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    config = kwargs.get("generation_config") or (args[1] if len(args) > 1 else None)
+    config = config or model.generation_config
+    chunk = kwargs.get("prefill_chunk_size", getattr(config, "prefill_chunk_size", None))
+    if chunk:
+        raise BadInput(
+            f"prefill_chunk_size={chunk} would judge a prompt by its first {chunk} tokens only; "
+            "generate without it while a memory is attached."
+        )

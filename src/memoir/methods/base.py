@@ -1,0 +1,93 @@
+"""The contract every editing method keeps, and nothing else.
+
+A method never writes to disk and never changes itself while it fits. It turns edits into *changes*
+(plain tensors), and replaying the changes of the live edits in log order gives its state back:
+
+    fit(edits) → Change        computed, nothing touched
+    store.append(change)       durable
+    apply(id, change.tensors)  live
+    remove(id)                 taken back
+
+So an edit that fails, or a process that dies, leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+from torch import Tensor
+
+from memoir.errors import EditRefused
+from memoir.host import Attachment, Host
+from memoir.types import Edit, Match, Progress, no_progress
+
+
+@dataclass(frozen=True)
+class Change:
+    """One fitted edit, not yet applied.
+
+    Attributes:
+        edit: what it teaches.
+        tensors: everything :meth:`Method.apply` needs.
+        losses: mean cross-entropy on the target (nats per token) before and after each step.
+        said: whether every target token ends with rank one.
+        seconds: wall time of ``read`` and ``fit``.
+    """
+
+    edit: Edit
+    tensors: dict[str, Tensor]
+    losses: tuple[float, ...]
+    said: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a method needs to know of a model before its first edit.
+
+    Attributes:
+        config: the method's settings, with everything open now decided.
+        tensors: e.g. background mean and permutation.
+        evidence: the measurements behind the choice, as plain values.
+    """
+
+    config: Any
+    tensors: dict[str, Tensor]
+    evidence: dict[str, Any]
+
+
+class Method(Protocol):
+    """An editing method bound to one host."""
+
+    Config: ClassVar[type]
+    presets: ClassVar[Mapping[str, Any]]
+    paper: ClassVar[str]
+    undo: ClassVar[Literal["exact", "replay"]]
+
+    config: Any
+    attachment: Attachment
+
+    def __init__(self, host: Host, prepared: Prepared) -> None: ...
+
+    @classmethod
+    def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
+        """Measure what the method needs before its first edit."""
+
+    def fit(
+        self, edits: Sequence[Edit], progress: Progress = no_progress
+    ) -> list[Change | EditRefused]:
+        """One result per edit, fitted side by side on the present state, which does not change."""
+
+    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+        """Make a change live."""
+
+    def remove(self, id: str) -> None:
+        """Take a live change back."""
+
+    def verdicts(self, route: Any) -> list[Match]:
+        """What the router decided for each row of a batch, from its scope's route."""
+
+    def close(self) -> None:
+        """Leave the model as it was before the method was bound to it."""

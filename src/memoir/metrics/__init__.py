@@ -1,0 +1,1 @@
+"""One file, one metric: pure functions of what a model said."""

@@ -1,0 +1,120 @@
+"""The dual form does exactly what training the weight matrix would do, and edits do not interact."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from memoir.core.fit import SGD, Adam, Loss, Stop, fit
+
+D_IN, D_OUT, TOKENS = 24, 10, 6
+
+
+def problem(seed: int, edits: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    keys = torch.randn(edits, TOKENS, D_IN, generator=random)
+    return keys, torch.randint(0, D_OUT, (edits, TOKENS), generator=random)
+
+
+def closure(labels: torch.Tensor):  # type: ignore[no-untyped-def]
+    def compute(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        wanted = labels[open_]
+        nll = F.cross_entropy(added.transpose(1, 2), wanted, reduction="none")
+        return Loss(nll.mean(1), (added.argmax(-1) == wanted).all(1))
+
+    return compute
+
+
+def primal_sgd(
+    keys: torch.Tensor, labels: torch.Tensor, steps: int, lr: float, clip: float, decay: float
+) -> torch.Tensor:
+    """torch.optim.SGD on the weight matrix itself, as the authors train it."""
+    weight = torch.zeros(D_OUT, D_IN, requires_grad=True)
+    optimiser = torch.optim.SGD([weight], lr, weight_decay=decay)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        F.cross_entropy(keys @ weight.T, labels).backward()
+        torch.nn.utils.clip_grad_norm_([weight], clip)
+        optimiser.step()
+    return weight.detach()
+
+
+def test_dual_sgd_follows_torchs_sgd_on_the_weight_matrix() -> None:
+    keys, labels = problem(0)
+    for lr, clip, decay in ((1.0, 1.0, 0.0), (0.5, 0.3, 1e-2), (0.1, 100.0, 0.0)):
+        (fitted,) = fit(keys, closure(labels), SGD(lr, clip, decay), Stop(12, -1.0), d_out=D_OUT)
+        weight = fitted.coefficients.T @ keys[0]
+        assert torch.allclose(
+            weight, primal_sgd(keys[0], labels[0], 12, lr, clip, decay), atol=1e-5
+        )
+
+
+def test_base_is_part_of_the_output_and_decays() -> None:
+    keys, labels = problem(1)
+    base = torch.randn(1, TOKENS, D_OUT, generator=torch.Generator().manual_seed(5))
+    seen: list[torch.Tensor] = []
+
+    def looking(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        seen.append(added.detach().clone())
+        return closure(labels)(added, open_)
+
+    fit(keys, looking, SGD(0.0, 1.0), Stop(2, -1.0), base=base, base_decay=0.5)
+    for step, added in enumerate(seen):
+        assert torch.allclose(added, base * 0.5**step)
+
+
+def test_edits_fitted_side_by_side_are_the_edits_fitted_alone() -> None:
+    keys, labels = problem(2, edits=4)
+    stop = Stop(40, 0.05)
+    together = fit(keys, closure(labels), Adam(0.3), stop, d_out=D_OUT)
+    for i in range(4):
+        (alone,) = fit(keys[i : i + 1], closure(labels[i : i + 1]), Adam(0.3), stop, d_out=D_OUT)
+        assert together[i].steps == alone.steps
+        assert torch.allclose(together[i].coefficients, alone.coefficients, atol=1e-4)
+
+
+def test_adam_is_the_same_at_any_scale_of_the_keys() -> None:
+    keys, labels = problem(3)
+    outputs = []
+    for scale in (1.0, 100.0):
+        scaled = keys * scale
+        (fitted,) = fit(scaled, closure(labels), Adam(0.1), Stop(8, -1.0), d_out=D_OUT)
+        outputs.append(scaled[0] @ scaled[0].T @ fitted.coefficients)
+    assert torch.allclose(outputs[0], outputs[1], atol=1e-3)
+
+
+def test_an_edit_that_is_done_takes_no_more_steps() -> None:
+    keys, labels = problem(4, edits=2)
+    calls: list[int] = []
+
+    def counting(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        calls.append(len(open_))
+        verdict = closure(labels)(added, open_)
+        easy = torch.where(open_ == 0, verdict.loss * 0, verdict.loss)  # edit 0 is done at once
+        return Loss(easy, verdict.said | (open_ == 0))
+
+    first, second = fit(keys, counting, Adam(0.3), Stop(30, 0.05), d_out=D_OUT)
+    assert first.steps == 0
+    assert second.steps > 1
+    assert calls == [2] + [1] * second.steps
+
+
+def test_the_authors_stopping_rule_asks_for_a_small_change() -> None:
+    keys, labels = problem(5)
+    (fitted,) = fit(keys, closure(labels), SGD(1.0, 100.0), Stop(5000, 0.02, 1e-4), d_out=D_OUT)
+    assert fitted.losses[-1] <= 0.02
+    assert abs(fitted.losses[-1] - fitted.losses[-2]) <= 1e-4
+    assert abs(fitted.losses[-2] - fitted.losses[-3]) > 1e-4 or fitted.losses[-2] > 0.02
+
+
+def test_a_loss_that_is_not_finite_ends_that_edit_alone() -> None:
+    keys, labels = problem(6, edits=2)
+
+    def broken(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        verdict = closure(labels)(added, open_)
+        return Loss(torch.where(open_ == 0, torch.nan, verdict.loss), verdict.said & (open_ != 0))
+
+    first, second = fit(keys, broken, Adam(0.3), Stop(60, 0.05), d_out=D_OUT)
+    assert first.losses[-1] != first.losses[-1]
+    assert not first.said
+    assert second.said
