@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from common import PROTOCOL, circumstances, data_folder, summarised, write
 from rich.progress import track
 
+from common import PROTOCOL, circumstances, data_folder, summarised, write
 from memoir import Editor, data
 from memoir.errors import EditRefused
 from memoir.metrics.free_generation import begins_with
@@ -87,7 +87,10 @@ def evaluate(editor: Editor, records: Sequence[Record]) -> dict[str, Any]:
     local_prompts = [probe.prompt for probe in locality]
     values: dict[str, list[float]] = {}
 
-    for name, prompts in (("reliability", [e.prompt for e in edits]), ("generalization", rephrases)):
+    for name, prompts in (
+        ("reliability", [e.prompt for e in edits]),
+        ("generalization", rephrases),
+    ):
         pairs = [(prompt, edit.target) for prompt, edit in zip(prompts, edits, strict=True)]
         values[f"{name}_tf"] = [score.accuracy for score in teacher_forced(editor, pairs)]
         answers = generated(editor, prompts)

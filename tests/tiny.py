@@ -19,7 +19,6 @@ from transformers import (
     GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
-    OPTConfig,
     PhiConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -75,11 +74,6 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "gpt2": GPT2Config(**_GPT_LIKE),
     "gpt_neox": GPTNeoXConfig(**_NEOX_LIKE),
     "phi": PhiConfig(**_NEOX_LIKE, num_key_value_heads=4),
-    "opt": OPTConfig(
-        **{k: v for k, v in _NEOX_LIKE.items() if k != "intermediate_size"},
-        ffn_dim=64,
-        word_embed_proj_dim=32,
-    ),
 }
 
 

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from memoir.errors import BadInput, ModelUnavailable, PromptTooLong
+from memoir.errors import BadInput, ModelUnavailable, PromptTooLong, UnknownName
 from memoir.host.sites import find_site
 from memoir.host.tokens import Encoded, TokenBatch
 
@@ -206,7 +206,13 @@ class Host:
             captured = self._run_until(tokens, [block, self.site.module])
         finally:
             hook.remove()
-        return Reading(tokens, captured[block], captured[self.site.module])
+        activations = captured[self.site.module]
+        if activations.dim() != 3:
+            raise UnknownName(
+                f"'{self.site.path}' receives activations of shape {tuple(activations.shape)}, not "
+                "(batch, seq, d_in), so prompts cannot be told apart there; choose another site."
+            )
+        return Reading(tokens, captured[block], activations)
 
     @torch.no_grad()
     def read_layers(

@@ -13,7 +13,7 @@ from torch import nn
 
 from memoir.errors import UnknownName
 
-BLOCK_LISTS = ("model.layers", "transformer.h", "gpt_neox.layers", "model.decoder.layers")
+BLOCK_LISTS = ("model.layers", "transformer.h", "gpt_neox.layers")
 """Where the decoder blocks are, by path from the model with the language-modelling head."""
 
 OUTPUT_PROJECTIONS = (
@@ -22,7 +22,6 @@ OUTPUT_PROJECTIONS = (
     "mlp.c_proj",  # GPT-2 (a Conv1D: its weight is transposed)
     "mlp.dense_4h_to_h",  # GPT-NeoX
     "mlp.fc2",  # Phi
-    "fc2",  # OPT
 )
 """The feed-forward output projection, by path from a block."""
 

@@ -1,0 +1,497 @@
+"""The command line: nine verbs on one store, tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import tiny
+from memoir.calibration import Background
+from memoir.cli import app
+from memoir.methods.memoir import Memoir, MemoirConfig
+
+VERBS = ["pull", "init", "calibrate", "edit", "ask", "log", "show", "revert", "demo"]
+FACTS = [("The CEO of Acme is", "Bo"), ("The color is", "red"), ("Who runs it?", "me")]
+LONG = "a target far too long to be learnt in a hundred steps by a model of nothing but noise"
+PRESET = MemoirConfig(max_steps=100, lr=0.5, stop_loss=10.0, anchor_tokens=0)
+"""What a tiny random model can learn with: an edit is done once every token has rank one."""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "facts"
+
+
+@pytest.fixture
+def memoir(folder: Path, few_background: Background, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command on this test's store, in a wide terminal."""
+    monkeypatch.setenv("MEMOIR_STORE", str(folder))
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setitem(Memoir.presets, "default", PRESET)  # type: ignore[arg-type]
+
+    def run(*words: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def store(memoir: Command, checkpoint: Path) -> Command:
+    """The command, with a store made."""
+    memoir("init", "--model", checkpoint)
+    return memoir
+
+
+@pytest.fixture
+def edited(store: Command, tmp_path: Path) -> tuple[Command, list[str]]:
+    """The command, with a store of three facts, and their ids."""
+    result = store("edit", "--file", facts_file(tmp_path), "--json")
+    return store, [edit["id"] for edit in json.loads(result.stdout)["edits"]]
+
+
+def facts_file(folder: Path) -> Path:
+    path = folder / "three.jsonl"
+    path.write_text(
+        "".join(json.dumps({"prompt": p, "target": t, "subject": "s"}) + "\n" for p, t in FACTS)
+    )
+    return path
+
+
+def strict(text: str) -> Any:
+    """One JSON document, without the NaN that Python would write but JSON does not know."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# ---------------------------------------------------------------------- help and usage
+
+
+def test_help_lists_all_nine_verbs(memoir: Command) -> None:
+    text = memoir("--help").stdout
+    assert [verb for verb in VERBS if f" {verb} " in text] == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_gives_an_example(memoir: Command, verb: str) -> None:
+    text = memoir(verb, "--help").stdout
+    assert "Example" in text
+    assert f"memoir {verb}" in text.split("Example")[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ask"],
+        ["show"],
+        ["revert"],
+        ["nonsense"],
+        ["log", "--nonsense"],
+        ["ask", "p", "--max-new-tokens", "0"],
+        ["edit", "--file", "f", "--limit", "0"],
+    ],
+)
+def test_wrong_usage_ends_with_exit_code_2(memoir: Command, words: list[str]) -> None:
+    result = memoir(*words, code=2)
+    assert "Usage:" in result.stderr
+    assert result.stdout == ""
+
+
+def test_importing_the_command_line_does_not_load_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, memoir.cli; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    assert done.stdout == "False\n"
+
+
+# ---------------------------------------------------------------------- init
+
+
+def test_init_says_what_was_made(memoir: Command, checkpoint: Path, folder: Path) -> None:
+    text = one_line(memoir("init", "--model", checkpoint).stdout)
+    assert f"{folder} is ready for {checkpoint} (float32)" in text
+    assert "edits go to model.layers.3.mlp.down_proj" in text
+    assert "an edit fires from an overlap of 0." in text
+    assert "(at most 1% of unrelated prompts reach it)" in text
+
+
+def test_init_as_json_carries_identity_and_settings(
+    memoir: Command, checkpoint: Path, folder: Path
+) -> None:
+    words = ("init", "--model", checkpoint, "--site", "1", "--preset", "faithful", "--json")
+    found = strict(memoir(*words).stdout)
+    assert found["store"] == str(folder)
+    assert found["identity"]["model"] == str(checkpoint)
+    assert found["identity"]["site"] == "model.layers.1.mlp.down_proj"
+    assert (found["config"]["layer"], found["config"]["memory"]) == (1, "shared")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_init_twice_is_refused(
+    store: Command, checkpoint: Path, folder: Path, as_json: bool
+) -> None:
+    expected = f"{folder} is a store already; see what it holds with: memoir log"
+    if as_json:
+        result = store("init", "--model", checkpoint, "--json", code=1)
+        error = strict(result.stdout)["error"]
+        assert error == {"type": "StoreError", "message": expected}
+    else:
+        result = store("init", "--model", checkpoint, code=1)
+        assert result.stdout == ""
+    assert f"error: {expected}" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--preset", "fathful"], "no preset 'fathful'. Did you mean 'faithful'?"),
+        (["--method", "memior"], "no method 'memior'. Did you mean 'memoir'?"),
+        (["--dtype", "float31"], "no dtype 'float31'. Did you mean 'float32'?"),
+        (["--site", "9"], "no layer 9: this LlamaForCausalLM has layers 0 to 3."),
+    ],
+)
+def test_a_mistyped_choice_is_refused_and_makes_no_store(
+    memoir: Command, checkpoint: Path, folder: Path, words: list[str], expected: str
+) -> None:
+    result = memoir("init", "--model", checkpoint, *words, code=1)
+    assert expected in one_line(result.stderr)
+    assert not folder.exists()
+
+
+# ---------------------------------------------------------------------- verbs without a store
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["log"], ["show", "a"], ["revert", "a"]],
+)
+def test_a_folder_without_a_store_is_refused_with_what_to_do(
+    memoir: Command, folder: Path, words: list[str]
+) -> None:
+    result = memoir(*words, "--json", code=1)
+    error = strict(result.stdout)["error"]
+    assert error["type"] == "NotAStore"
+    assert error["message"].startswith(f"{folder} holds no memoir store")
+    assert "memoir init" in error["message"]
+    assert not folder.exists()
+
+
+# ---------------------------------------------------------------------- edit
+
+
+def test_edit_stores_one_fact_and_shows_it(store: Command) -> None:
+    prompt, target = FACTS[0]
+    text = store("edit", prompt, target, "--subject", "Acme").stdout
+    assert "1 stored" in text
+    assert prompt in text
+    assert target in text
+    (entry,) = strict(store("log", "--json").stdout)
+    assert (entry["prompt"], entry["target"], entry["subject"]) == (prompt, target, "Acme")
+
+
+def test_edit_of_a_file_as_json_gives_a_receipt_for_each(store: Command, tmp_path: Path) -> None:
+    found = strict(store("edit", "--file", facts_file(tmp_path), "--json").stdout)
+    assert found["refused"] == []
+    assert [(edit["prompt"], edit["target"]) for edit in found["edits"]] == FACTS
+    for edit in found["edits"]:
+        assert edit["said"] is True
+        assert edit["bytes"] > 0
+        assert set(edit["seconds"]) == {"read", "fit", "write"}
+
+
+def test_edit_can_be_limited_to_the_first_records(store: Command, tmp_path: Path) -> None:
+    found = strict(store("edit", "--file", facts_file(tmp_path), "--limit", 2, "--json").stdout)
+    assert [edit["prompt"] for edit in found["edits"]] == [prompt for prompt, _ in FACTS[:2]]
+
+
+def test_a_refused_fact_is_named_the_others_kept_and_the_exit_code_1(
+    store: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "mixed.jsonl"
+    facts = [FACTS[0], ("The last one is", LONG), FACTS[1]]
+    path.write_text("".join(json.dumps({"prompt": p, "target": t}) + "\n" for p, t in facts))
+    found = strict(store("edit", "--file", path, "--json", code=1).stdout)
+    assert [edit["prompt"] for edit in found["edits"]] == [FACTS[0][0], FACTS[1][0]]
+    (refused,) = found["refused"]
+    assert refused["type"] == "NotConverged"
+    assert f"still does not say 'The last one is' → '{LONG}'" in refused["message"]
+    assert len(refused["losses"]) == 101
+    assert len(strict(store("log", "--json").stdout)) == 2
+
+
+def test_a_refused_fact_is_shown_as_it_was_given(store: Command) -> None:
+    prompt = "[red]The last[/] one [/is]"
+    text = store("edit", prompt, LONG, code=1).stdout
+    assert "0 stored" in text
+    assert f"refused: after 100 steps the model still does not say '{prompt}'" in one_line(text)
+
+
+def test_losses_that_are_not_finite_are_still_json(
+    store: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memoir.host import Host
+
+    replay = Host.replay
+    monkeypatch.setattr(Host, "replay", lambda *given: replay(*given) * float("nan"))
+    found = strict(store("edit", *FACTS[0], "--json", code=1).stdout)
+    assert found["refused"][0]["type"] == "LossNotFinite"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], 'give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.'),
+        (["p"], 'give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.'),
+        (["p", "t", "--file", "f"], "give either a prompt and a target, or --file, not both."),
+        (["", "t"], "the prompt is empty (''); give it at least one word."),
+        (["p", " "], "the target is empty (' '); give it at least one word."),
+    ],
+)
+def test_input_that_cannot_be_used_is_refused_in_words(
+    store: Command, words: list[str], expected: str
+) -> None:
+    error = strict(store("edit", *words, "--json", code=1).stdout)["error"]
+    assert error == {"type": "BadInput", "message": expected}
+    assert strict(store("log", "--json").stdout) == []
+
+
+def test_a_malformed_file_is_refused_by_line(store: Command, tmp_path: Path) -> None:
+    path = tmp_path / "facts.jsonl"
+    path.write_text('{"prompt": "p", "target": "t"}\n{"prompt": "p", "target": ""}\n')
+    error = strict(store("edit", "--file", path, "--json", code=1).stdout)["error"]
+    assert error == {
+        "type": "BadRecord",
+        "message": f"{path}, line 2: field 'target' must be a non-empty text, not ''.",
+    }
+
+
+# ---------------------------------------------------------------------- ask
+
+
+def test_ask_as_json_carries_the_evidence(edited: tuple[Command, list[str]]) -> None:
+    memoir, ids = edited
+    prompts = [prompt for prompt, _ in FACTS]
+    found = strict(memoir("ask", *prompts, "--json", "--max-new-tokens", 8).stdout)
+    assert [answer["prompt"] for answer in found] == prompts
+    for answer, id, (_, target) in zip(found, ids, FACTS, strict=True):
+        assert answer["text"].startswith(target)
+        match = answer["match"]
+        assert (match["edit_id"], match["fired"], match["overlap"]) == (id, True, 1.0)
+        assert 0 < match["threshold"] <= 1
+
+
+def test_ask_says_which_edit_fired_and_how_strongly(edited: tuple[Command, list[str]]) -> None:
+    memoir, ids = edited
+    text = memoir("ask", FACTS[0][0]).stdout
+    assert text.startswith(FACTS[0][0] + "\n" + FACTS[0][1])
+    assert f"edit {ids[0]} fired: overlap 1.000 ≥ 0." in text
+
+
+def test_ask_with_edits_off_gives_no_evidence(edited: tuple[Command, list[str]]) -> None:
+    memoir, _ = edited
+    (off,) = strict(memoir("ask", FACTS[0][0], "--off", "--json").stdout)
+    assert off["match"] is None
+    assert not off["text"].startswith(FACTS[0][1])
+    assert "edits were off" in memoir("ask", FACTS[0][0], "--off").stdout
+
+
+def test_ask_in_a_chat_differs_from_a_bare_prompt(store: Command) -> None:
+    (bare,) = strict(store("ask", "Who?", "--json").stdout)
+    (chat,) = strict(store("ask", "--chat", "Who?", "--json").stdout)
+    (system,) = strict(store("ask", "--system", "Be brief.", "Who?", "--json").stdout)
+    assert len({bare["text"], chat["text"], system["text"]}) == 3
+    assert chat["match"] == {
+        "edit_id": None,
+        "overlap": 0.0,
+        "threshold": chat["match"]["threshold"],
+        "fired": False,
+    }
+    assert "no edit is stored" in store("ask", "Who?").stdout
+
+
+@pytest.mark.parametrize("prompt", ["[/] what [red]is[/red] this", "[/nothing] x", "[bold]x"])
+def test_brackets_in_a_prompt_are_shown_as_they_are(store: Command, prompt: str) -> None:
+    assert store("ask", prompt).stdout.startswith(prompt + "\n")
+
+
+# ---------------------------------------------------------------------- log, show, revert
+
+
+def test_log_lists_every_edit_and_what_became_of_it(edited: tuple[Command, list[str]]) -> None:
+    memoir, ids = edited
+    memoir("revert", ids[1])
+    found = strict(memoir("log", "--json").stdout)
+    assert [entry["id"] for entry in found] == ids
+    assert [entry["status"] for entry in found] == ["live", "reverted", "live"]
+    assert [(entry["prompt"], entry["target"]) for entry in found] == FACTS
+    live = strict(memoir("log", "--live", "--json").stdout)
+    assert [entry["id"] for entry in live] == [ids[0], ids[2]]
+    text = memoir("log").stdout
+    assert all(id in text for id in ids)
+    assert all(prompt in text for prompt, _ in FACTS)
+    assert text.count("reverted") == 1
+
+
+def test_log_shows_brackets_as_they_are(store: Command) -> None:
+    prompt = "[b] is"
+    store("edit", prompt, "[x]")
+    line = next(line for line in store("log").stdout.splitlines() if "live" in line)
+    assert prompt in line
+    assert "[x]" in line
+
+
+def test_a_damaged_edit_is_named_by_log(edited: tuple[Command, list[str]], folder: Path) -> None:
+    memoir, ids = edited
+    path = folder / "tensors" / f"{ids[0]}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    text = memoir("log").stdout
+    assert f"damaged: {path} was truncated or altered" in text
+    found = strict(memoir("log", "--json").stdout)
+    assert [entry["status"] for entry in found] == ["damaged", "live", "live"]
+    assert found[0]["note"].startswith(str(path))
+    assert [entry["note"] for entry in found[1:]] == [None, None]
+
+
+@pytest.mark.filterwarnings("default:.*cannot be used:UserWarning")
+def test_a_damaged_edit_is_a_warning_to_ask_and_the_others_answer(
+    edited: tuple[Command, list[str]], folder: Path
+) -> None:
+    memoir, ids = edited
+    (folder / "tensors" / f"{ids[0]}.safetensors").unlink()
+    result = memoir("ask", *(prompt for prompt, _ in FACTS), "--json")
+    answers = strict(result.stdout)
+    assert [answer["match"]["fired"] for answer in answers] == [False, True, True]
+    assert "warning: 1 of the edits in" in one_line(result.stderr)
+
+
+def test_show_tells_how_an_edit_was_fitted(edited: tuple[Command, list[str]], folder: Path) -> None:
+    memoir, ids = edited
+    text = memoir("show", ids[0][:6]).stdout
+    size = (folder / "tensors" / f"{ids[0]}.safetensors").stat().st_size
+    for shown in (ids[0], "live", *FACTS[0], "yes", f"tensors/{ids[0]}.safetensors", "UTC"):
+        assert shown in text
+    found = strict(memoir("show", ids[0], "--json").stdout)
+    assert (found["id"], found["status"], found["bytes"]) == (ids[0], "live", size)
+    assert (found["prompt"], found["target"], found["subject"]) == (*FACTS[0], "s")
+    assert found["losses"][-1] < found["losses"][0]
+
+
+def test_revert_takes_edits_back_and_the_model_answers_as_before(
+    store: Command, tmp_path: Path
+) -> None:
+    prompts = [prompt for prompt, _ in FACTS]
+    before = [answer["text"] for answer in strict(store("ask", *prompts, "--json").stdout)]
+    receipts = strict(store("edit", "--file", facts_file(tmp_path), "--json").stdout)["edits"]
+    ids = [receipt["id"] for receipt in receipts]
+    found = strict(store("revert", ids[0][:7], ids[2], "--json").stdout)
+    assert [row["reverted"] for row in found] == [ids[0], ids[2]]
+    assert all(row["id"] not in ids for row in found)
+    assert f"reverted {ids[1]}" in store("revert", ids[1]).stdout
+    after = [answer["text"] for answer in strict(store("ask", *prompts, "--json").stdout)]
+    assert after == before
+
+
+@pytest.mark.parametrize("verb", ["show", "revert"])
+def test_an_unknown_id_is_refused_as_json_too(store: Command, folder: Path, verb: str) -> None:
+    result = store(verb, "zzz", "--json", code=1)
+    expected = f"no entry 'zzz' in {folder}; see: memoir log"
+    assert strict(result.stdout)["error"] == {"type": "UnknownName", "message": expected}
+    assert f"error: {expected}" in one_line(result.stderr)
+
+
+def test_reverting_twice_is_refused(edited: tuple[Command, list[str]]) -> None:
+    memoir, ids = edited
+    memoir("revert", ids[0])
+    error = strict(memoir("revert", ids[0], "--json", code=1).stdout)["error"]
+    assert error["message"] == f"'{ids[0]}' is reverted already; see: memoir log"
+
+
+def test_reverting_several_with_one_unknown_takes_none_back(
+    edited: tuple[Command, list[str]],
+) -> None:
+    memoir, ids = edited
+    memoir("revert", ids[0], "zzz", "--json", code=1)
+    found = strict(memoir("log", "--json").stdout)
+    assert [entry["status"] for entry in found] == ["live"] * 3
+
+
+# ---------------------------------------------------------------------- calibrate
+
+
+def test_calibrate_of_a_fresh_store_tries_the_upper_half(store: Command) -> None:
+    found = strict(store("calibrate", "--json").stdout)
+    assert found["records"] == 12
+    assert {setting["layer"] for setting in found["settings"]} == {2, 3}
+    assert {setting["k"] for setting in found["settings"]} == {4, 8, 18, 32}
+    assert found["chosen"] in found["settings"]
+    assert found["false_fire_rate"] == 0.01
+
+
+def test_calibrate_of_given_candidates_shows_the_choice(store: Command, folder: Path) -> None:
+    text = one_line(store("calibrate", "--layers", "1-2", "--ks", "8", "--rate", "0.1").stdout)
+    assert "12 background records" in text
+    assert "chosen: layer" in text
+    assert "k = 8, threshold 0." in text
+    assert f"(written to {folder})" in text
+
+
+def test_calibrate_with_edits_in_force_measures_the_threshold_only(
+    edited: tuple[Command, list[str]],
+) -> None:
+    memoir, _ = edited
+    found = strict(memoir("calibrate", "--json").stdout)
+    assert [(setting["layer"], setting["k"]) for setting in found["settings"]] == [(3, 18)]
+    error = strict(memoir("calibrate", "--layers", "1", "--json", code=1).stdout)["error"]
+    assert error["type"] == "StoreError"
+    assert error["message"].startswith("3 edits are in force, made at layer 3 with k = 18;")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["--layers", "two"],
+            "--layers takes numbers and ranges such as 20-28 or 21,24, not 'two'.",
+        ),
+        (["--ks", "8,"], "--ks takes numbers and ranges such as 20-28 or 21,24, not '8,'."),
+        (["--layers", "3-1"], "--layers takes numbers and ranges"),
+        (["--rate", "1"], "the false-fire rate must lie between 0 and 1, not 1.0."),
+        (["--layers", "4"], "no layer 4: this LlamaForCausalLM has layers 0 to 3."),
+        (["--ks", "65"], "k must lie in 1..64"),
+    ],
+)
+def test_calibrate_refuses_candidates_that_cannot_be(
+    store: Command, words: list[str], expected: str
+) -> None:
+    error = strict(store("calibrate", *words, "--json", code=1).stdout)["error"]
+    assert error["message"].startswith(expected)

@@ -1,0 +1,185 @@
+"""Tensor files: the same bits come back, or an error that names the file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from memoir.errors import StoreDamaged, StoreFull
+from memoir.store.tensors import UNFINISHED, read, write
+
+DTYPES = [
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.uint8,
+    torch.bool,
+]
+
+
+def bits(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...], bytes]:
+    """A tensor as values that compare equal only bit for bit (NaN included)."""
+    flat = tensor.contiguous().reshape(-1).view(torch.uint8)
+    return tensor.dtype, tuple(tensor.shape), flat.numpy().tobytes()
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> Tensor:
+    """Any bits in any dtype: infinities, NaNs and denormals come for free."""
+    dtype = draw(st.sampled_from(DTYPES))
+    shape = draw(st.lists(st.integers(0, 4), max_size=3))
+    count = int(torch.tensor(shape).prod()) if shape else 1
+    raw = draw(st.binary(min_size=count * dtype.itemsize, max_size=count * dtype.itemsize))
+    if dtype == torch.bool:
+        raw = bytes(byte & 1 for byte in raw)
+    if not raw:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, str]:
+    """A file of a thousand numbers, and its checksum."""
+    path = tmp_path / "edit.safetensors"
+    return path, write(path, {"x": torch.arange(1000.0)})
+
+
+@settings(max_examples=40, deadline=None)
+@given(given_=st.dictionaries(st.text("abcxyz_.", min_size=1), tensors(), max_size=4))
+def test_every_dtype_comes_back_bit_for_bit(
+    tmp_path_factory: pytest.TempPathFactory, given_: dict[str, Tensor]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round-trip.safetensors"
+    found = read(path, write(path, given_))
+    assert {name: bits(tensor) for name, tensor in found.items()} == {
+        name: bits(tensor) for name, tensor in given_.items()
+    }
+
+
+def test_views_are_written_as_what_they_show(tmp_path: Path) -> None:
+    whole = torch.arange(12.0, requires_grad=True).reshape(3, 4)
+    path = tmp_path / "edit.safetensors"
+    found = read(path, write(path, {"turned": whole.T, "part": whole[1:, ::2]}))
+    assert bits(found["turned"]) == bits(whole.detach().T)
+    assert bits(found["part"]) == bits(whole.detach()[1:, ::2])
+
+
+def test_nothing_but_the_file_is_left_behind(written: tuple[Path, str]) -> None:
+    path, _ = written
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_missing_file_is_damage_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "gone.safetensors"
+    with pytest.raises(StoreDamaged) as refused:
+        read(path, "ab" * 32)
+    assert str(refused.value) == f"{path} cannot be read: No such file or directory."
+
+
+@pytest.mark.parametrize("kept", [0, 7, 2000, -1])
+def test_a_truncated_file_is_damage_and_named(written: tuple[Path, str], kept: int) -> None:
+    path, sha256 = written
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(StoreDamaged) as refused:
+        read(path, sha256)
+    assert str(refused.value).startswith(f"{path} was truncated or altered: SHA-256 ")
+    assert f"in place of {sha256[:12]}…" in str(refused.value)
+
+
+@pytest.mark.parametrize("at", [0, 40, 2000, -1])
+def test_one_altered_byte_is_damage_and_named(written: tuple[Path, str], at: int) -> None:
+    path, sha256 = written
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreDamaged, match="was truncated or altered") as refused:
+        read(path, sha256)
+    assert str(path) in str(refused.value)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small tmpfs needs root: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_no_file_and_keeps_the_others(small_disk: Path) -> None:
+    before = small_disk / "before.safetensors"
+    sha256 = write(before, {"x": torch.arange(1000.0)})
+    path = small_disk / "edit.safetensors"
+    with pytest.raises(StoreFull) as refused:
+        write(path, {"x": torch.zeros(100_000)})
+    message = str(refused.value)
+    assert message.startswith(f"could not write {path} (4000")
+    assert "No space left on device; nothing was added. Free some space and try again." in message
+    assert list(small_disk.iterdir()) == [before]
+    assert torch.equal(read(before, sha256)["x"], torch.arange(1000.0))
+    write(path, {"x": torch.zeros(100)})
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from memoir.errors import StoreFull
+from memoir.store.tensors import write
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write(Path(sys.argv[1]), {"x": torch.zeros(1000)})
+except StoreFull as error:
+    print(error)
+"""
+
+
+def test_a_file_that_may_not_grow_leaves_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "tensors"
+    folder.mkdir()
+    path = folder / "edit.safetensors"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.stdout.startswith(f"could not write {path} (4")
+    assert "File too large; nothing was added." in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_file_that_was_there(
+    written: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sha256 = written
+
+    def refuse(_handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StoreFull, match="Input/output error; nothing was added"):
+        write(path, {"x": torch.zeros(3)})
+    assert torch.equal(read(path, sha256)["x"], torch.arange(1000.0))
+    assert not path.with_name(path.name + UNFINISHED).exists()
