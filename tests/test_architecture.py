@@ -20,6 +20,7 @@ FLOORS = {
     "store": 3,
     "data": 3,
     "metrics": 3,
+    "fold": 4,
     "editor": 4,
     "demo": 5,
     "cli": 6,

@@ -25,6 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from memoir.core.fingerprint import TopHash, prompt_mean, random_permutation
+from memoir.errors import BadInput
 from memoir.host import Host
 from memoir.host.sites import find_site
 from memoir.types import Progress, no_progress
@@ -125,6 +126,10 @@ def calibrate(
         threshold: use this τ instead of choosing one.
         background: records to use in place of the shipped ones.
     """
+    d_in = host.site.d_in
+    for k in ks:
+        if not 1 <= k <= d_in:
+            raise BadInput(f"k must lie in 1..{d_in} (inputs of the edited layer), not {k}.")
     background = background or Background.shipped()
     roles = [background.prompts, background.rephrases, background.neighbours]
     means = _prompt_means(host, [text for role in roles for text in role], layers, progress)

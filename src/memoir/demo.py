@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from memoir.editor import Editor
 from memoir.errors import EditRefused
 from memoir.metrics.free_generation import begins_with, contains
+from memoir.store import Store
 from memoir.types import Answer, Progress, no_progress
 
 ANSWER_TOKENS = 16
@@ -64,8 +67,10 @@ class Outcome:
         asked: every question with its answers.
         refused: messages of edits that were refused.
         seconds_per_edit: mean wall time of an edit.
-        reverted_restored: after one edit was taken back, its prompt answers as before it and all
-            other edits' prompts answer as they did.
+        taken_back: the edit that was reverted, with its prompt's text before any edit, in force,
+            and after the revert.
+        reverted_restored: after the revert all prompts answer as from a store in which that edit was
+            never made, and all others as they did.
         reloaded_identical: the store, opened in a new process, gives the same texts.
     """
 
@@ -73,6 +78,7 @@ class Outcome:
     asked: list[Asked]
     refused: list[str]
     seconds_per_edit: float
+    taken_back: dict[str, str]
     reverted_restored: bool
     reloaded_identical: bool
 
@@ -100,6 +106,7 @@ class Outcome:
             "summary": self.summary(),
             "refused": self.refused,
             "seconds_per_edit": self.seconds_per_edit,
+            "taken_back": self.taken_back,
             "facts": [
                 {
                     "id": fact["id"],
@@ -150,14 +157,13 @@ def run_demo(editor: Editor, progress: Progress = no_progress) -> Outcome:
     progress("opening the store in a new process", 1, 1)
 
     progress("taking one edit back", 0, 1)
-    taken_back = receipts[len(receipts) // 2]
-    editor.revert(taken_back.id)
-    restored = editor.ask_many(prompts, max_new_tokens=ANSWER_TOKENS)
-    untouched = {asked.question.text: asked.before for asked in asked}
-    expected = [
-        untouched[prompt] if prompt == taken_back.edit.prompt else text
-        for prompt, text in zip(prompts, texts, strict=True)
-    ]
+    reverted = receipts[len(receipts) // 2]
+    editor.revert(reverted.id)
+    restored = [answer.text for answer in editor.ask_many(prompts, max_new_tokens=ANSWER_TOKENS)]
+    at = prompts.index(reverted.edit.prompt)
+    others_stay = restored[:at] + restored[at + 1 :] == texts[:at] + texts[at + 1 :]
+    as_never_made = restored == _asked_without(editor, reverted.id, prompts)
+    unedited = next(one.before for one in asked if one.question.text == reverted.edit.prompt)
     progress("taking one edit back", 1, 1)
 
     return Outcome(
@@ -165,7 +171,14 @@ def run_demo(editor: Editor, progress: Progress = no_progress) -> Outcome:
         asked,
         refused,
         sum(sum(receipt.seconds.values()) for receipt in receipts) / len(receipts),
-        [answer.text for answer in restored] == expected,
+        {
+            "id": reverted.id,
+            "prompt": reverted.edit.prompt,
+            "unedited": unedited,
+            "in_force": texts[at],
+            "reverted": restored[at],
+        },
+        others_stay and as_never_made,
         identical,
     )
 
@@ -201,6 +214,17 @@ def _held(fact: dict[str, Any], question: Question, before: Answer, after: Answe
     if question.kind in ("prompt", "rephrase"):
         return begins_with(after.text, fact["target"])
     return after.text == before.text
+
+
+def _asked_without(editor: Editor, id: str, prompts: Sequence[str]) -> list[str]:
+    """Answers from a new store that holds every edit but one, copied row by row."""
+    with tempfile.TemporaryDirectory(prefix="memoir-demo-") as folder:
+        copy = Store.create(Path(folder) / "store")
+        for row in editor.store.rows():
+            if row.kind != "revert" and row.id != id:
+                copy.append(row.kind, row.body, editor.store.tensors(row))
+        with editor.method.attachment.paused(), Editor(editor.host, copy) as other:
+            return [answer.text for answer in other.ask_many(prompts, max_new_tokens=ANSWER_TOKENS)]
 
 
 def _asked_in_new_process(editor: Editor, prompts: Sequence[str]) -> list[str]:

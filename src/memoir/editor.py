@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -21,11 +20,12 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from memoir import methods
-from memoir.errors import EditRefused, StoreDamaged, StoreError, UnknownName, WrongModel
+from memoir.errors import EditRefused, StoreError, UnknownName
+from memoir.fold import Fold, settings_in_force
 from memoir.host import Host
 from memoir.host.loading import load_host
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Method, Prepared
+from memoir.methods.base import Change, Method
 from memoir.store import Entry, Row, Store
 from memoir.types import Answer, Edit, Match, Progress, Receipt, no_progress
 
@@ -76,16 +76,8 @@ class Editor:
         config: Any = None,
         progress: Progress = no_progress,
     ) -> None:
-        self.host = host
-        self.store = store
-        self.method: Method
-        self._seen = 0
-        self._live: dict[str, Row] = {}
-        self._damaged: dict[str, str] = {}
+        self._fold = Fold(host, store, method, config, progress)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        if not any(row.kind == "settings" for row in store.rows()):
-            self._set_up(method, config, progress)
-        self._load()
 
     @classmethod
     def open(
@@ -121,23 +113,30 @@ class Editor:
             UnknownName: no such model, site, method, preset or setting.
             WrongModel: the store belongs to another model.
         """
+        if store is not None and Store.exists(store):
+            opened = Store(store, patience)
+            bound = settings_in_force(opened)
+            if bound is not None:
+                name = model or bound.body["identity"]["model"]
+                host = load_host(name, bound.body["site"], dtype, device_map)
+                return cls(host, opened, progress=progress)
+            opened.close()
+        config = _config(method, preset, settings or {})
+        layer = getattr(config, "layer", None)
+        host = load_host(model or "smollm2", layer if site is None else site, dtype, device_map)
         temporary = None
         if store is None:
             temporary = tempfile.TemporaryDirectory(prefix="memoir-")
             store = Path(temporary.name) / "store"
-        if Store.exists(store):
-            opened = Store(store, patience)
-            bound = _settings(opened)
-            if bound is not None:
-                host = load_host(
-                    model or bound.body["identity"]["model"], bound.body["site"], dtype, device_map
-                )
-                return cls(host, opened, progress=progress)
-        config = _config(method, preset, settings or {})
-        layer = getattr(config, "layer", None)
-        host = load_host(model or "smollm2", layer if site is None else site, dtype, device_map)
-        opened = Store(store, patience) if Store.exists(store) else Store.create(store, patience)
-        editor = cls(host, opened, method, config, progress)
+        try:
+            opened = (
+                Store(store, patience) if Store.exists(store) else Store.create(store, patience)
+            )
+            editor = cls(host, opened, method, config, progress)
+        except BaseException:
+            if temporary is not None:
+                temporary.cleanup()
+            raise
         editor._temporary = temporary
         return editor
 
@@ -158,6 +157,21 @@ class Editor:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def host(self) -> Host:
+        """The model with its tokenizer and site."""
+        return self._fold.host
+
+    @property
+    def store(self) -> Store:
+        """Where edits are kept."""
+        return self._fold.store
+
+    @property
+    def method(self) -> Method:
+        """The method in force, with its settings in ``method.config``."""
+        return self._fold.method
 
     @property
     def model(self) -> PreTrainedModel:
@@ -204,6 +218,8 @@ class Editor:
         size = getattr(self.method.config, "batch_size", 1)
         results: list[Receipt | EditRefused] = []
         for start in range(0, len(todo), size):
+            if start:
+                time.sleep(0.02)  # another process that waits for the lock gets its turn
             with self.store.writing():
                 self.refresh()
                 for change in self.method.fit(todo[start : start + size]):
@@ -224,7 +240,7 @@ class Editor:
         with self.store.writing():
             self.refresh()
             row = self.store.revert(id)
-            self._follow(row)
+            self._fold.follow(row)
             return row
 
     def _commit(self, change: Change) -> Receipt:
@@ -237,9 +253,7 @@ class Editor:
             "seconds": change.seconds,
         }
         row = self.store.append("edit", body, change.tensors)
-        self.method.apply(row.id, change.tensors)
-        self._live[row.id] = row
-        self._seen = row.seq
+        self._fold.follow(row, change.tensors)
         return Receipt(
             row.id,
             change.edit,
@@ -348,20 +362,15 @@ class Editor:
     @property
     def damaged(self) -> dict[str, str]:
         """Edits that cannot be used, by id, with what is wrong; all others are in force."""
-        return dict(self._damaged)
+        return dict(self._fold.damaged)
 
     def __len__(self) -> int:
         """Number of edits in force."""
-        return len(self._live)
+        return len(self._fold.live)
 
     def refresh(self) -> None:
         """Follow what other processes have added to the store."""
-        rows = self.store.rows(after=self._seen)
-        if any(row.kind == "settings" for row in rows):
-            self._load()
-            return
-        for row in rows:
-            self._follow(row)
+        self._fold.refresh()
 
     def calibrate(
         self,
@@ -395,9 +404,9 @@ class Editor:
         layers, ks = layers or [config.layer], ks or [config.k]
         with self.store.writing():
             self.refresh()
-            if self._live and (set(layers) != {config.layer} or set(ks) != {config.k}):
+            if len(self) and (set(layers) != {config.layer} or set(ks) != {config.k}):
                 raise StoreError(
-                    f"{len(self._live)} edits are in force, made at layer {config.layer} with "
+                    f"{len(self)} edits are in force, made at layer {config.layer} with "
                     f"k = {config.k}; only the threshold can be calibrated again. Calibrate layer "
                     "and k in a new store, before its first edit."
                 )
@@ -411,88 +420,9 @@ class Editor:
                     progress=progress,
                 )
             chosen = prepared_from(replace(config, false_fire_rate=false_fire_rate), found)
-            self.host = self.host.at(found.chosen.layer)
-            self._write_settings("memoir", chosen)
-            self._load()
+            self._fold.bind(self.host.at(found.chosen.layer), "memoir", chosen)
+            self.refresh()
         return found.evidence()
-
-    # ------------------------------------------------------------------ folding the log
-
-    def _set_up(self, method: str, config: Any, progress: Progress) -> None:
-        """Bind an empty store to this model."""
-        chosen = methods.get(method)
-        prepared = chosen.prepare(self.host, config or chosen.Config(), progress)
-        with self.store.writing():
-            self._write_settings(method, prepared)
-
-    def _write_settings(self, method: str, prepared: Prepared) -> None:
-        body = {
-            "method": method,
-            "config": asdict(prepared.config),
-            "site": self.host.site.path,
-            "identity": self.host.identity(),
-            "evidence": prepared.evidence,
-        }
-        self.store.append("settings", body, prepared.tensors)
-
-    def _load(self) -> None:
-        """Fold the whole log."""
-        bound = _settings(self.store)
-        assert bound is not None, "settings are written before anything is loaded"
-        if bound.body["site"] != self.host.site.path:  # calibrated anew by another process
-            self.host = self.host.at(bound.body["site"])
-        self._check_model(bound.body["identity"])
-        if hasattr(self, "method"):
-            self.method.close()
-        method = methods.get(bound.body["method"])
-        config = method.Config(**bound.body["config"])
-        tensors = self.store.tensors(bound)
-        self.method = method(self.host, Prepared(config, tensors, bound.body["evidence"]))
-        self._live, self._damaged, self._seen = {}, {}, 0
-        rows = self.store.rows()
-        reverted = {row.body["edit"] for row in rows if row.kind == "revert"}
-        for row in rows:
-            # An edit that was taken back leaves no trace, so it need not be read at all.
-            if row.id not in reverted and row.body.get("edit") not in reverted:
-                self._follow(row)
-            self._seen = row.seq
-        if self._damaged:
-            warnings.warn(
-                f"{len(self._damaged)} of the edits in {self.store.folder} cannot be used; the "
-                "others are in force. " + " ".join(self._damaged.values()),
-                stacklevel=3,
-            )
-
-    def _follow(self, row: Row) -> None:
-        """Take one row of the log into the state."""
-        if row.kind == "edit":
-            self._live[row.id] = row
-            try:
-                self.method.apply(row.id, self.store.tensors(row))
-            except StoreDamaged as error:
-                self._damaged[row.id] = str(error)
-        elif row.kind == "revert":
-            id = row.body["edit"]
-            del self._live[id]
-            if self._damaged.pop(id, None) is None:
-                self.method.remove(id)
-        self._seen = row.seq
-
-    def _check_model(self, expected: dict[str, str]) -> None:
-        found = self.host.identity()
-        if found["hash"] == expected["hash"]:
-            return
-        raise WrongModel(
-            f"the store {self.store.folder} was made for {expected['model']} in "
-            f"{expected['dtype']} (weights {expected['hash'][:12]}), but this is {found['model']} "
-            f"in {found['dtype']} (weights {found['hash'][:12]}). Open it with that model, or make "
-            "a new store for this one."
-        )
-
-
-def _settings(store: Store) -> Row | None:
-    """The settings in force: the latest row of that kind."""
-    return next((row for row in reversed(store.rows()) if row.kind == "settings"), None)
 
 
 def _config(method: str, preset: str, settings: dict[str, Any]) -> Any:

@@ -59,7 +59,7 @@ class EditRefused(MemoirError):
     """The edit was not made, and nothing was written.
 
     Attributes:
-        losses: mean cross-entropy on the target (nats per token) at each step of the attempt.
+        losses: what the fit minimised (nats), before the first step and after each.
     """
 
     def __init__(self, message: str, losses: Sequence[float] = ()) -> None:

@@ -107,7 +107,8 @@ class Receipt:
         id: name of the edit in the log; what ``revert`` takes.
         edit: what was taught.
         steps: optimiser updates made.
-        loss: mean cross-entropy on the target (nats per token) after the last update.
+        loss: what the fit minimised, after the last update: mean cross-entropy on the target (nats
+            per token), plus the anchor's term where the method has one.
         said: whether the model, fed the prompt and the target, ranks every target token first.
         bytes: size of the edit's tensors on disk.
         seconds: wall time of each stage: ``read``, ``fit``, ``write``. An edit fitted in a batch

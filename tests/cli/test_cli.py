@@ -484,7 +484,7 @@ def test_calibrate_with_edits_in_force_measures_the_threshold_only(
             "--layers takes numbers and ranges such as 20-28 or 21,24, not 'two'.",
         ),
         (["--ks", "8,"], "--ks takes numbers and ranges such as 20-28 or 21,24, not '8,'."),
-        (["--layers", "3-1"], "--layers takes numbers and ranges"),
+        (["--layers", "3-1"], "--layers takes ranges from low to high, not '3-1'."),
         (["--rate", "1"], "the false-fire rate must lie between 0 and 1, not 1.0."),
         (["--layers", "4"], "no layer 4: this LlamaForCausalLM has layers 0 to 3."),
         (["--ks", "65"], "k must lie in 1..64"),

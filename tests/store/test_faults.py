@@ -141,25 +141,35 @@ class Warm:
 
     def until(self, word: str) -> tuple[str, dict[str, str]]:
         """What follows that word, and what was said to be stored before it."""
-        assert self._process.stdout is not None
         stored = {}
-        for line in self._process.stdout:
-            first, *rest = line.split()
+        while True:
+            first, *rest = self._line()
             if first == word:
                 return " ".join(rest), stored
             if first == "stored":
                 stored[rest[0]] = rest[1]
-        raise AssertionError(f"the warm process ended before it said '{word}'")
+            assert first != "ended", f"the worker ended before it said '{word}'"
 
-    def killed(self, kind: str, folder: Path, seed: int, delay: float) -> dict[str, str]:
-        """Start a worker, kill it after some seconds, and return what it acknowledged."""
+    def _line(self) -> list[str]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the warm process ended"
+        return line.split()
+
+    def killed(
+        self, kind: str, folder: Path, seed: int, after: int, delay: float
+    ) -> dict[str, str]:
+        """Start a worker, kill it some seconds after so many acknowledgements; return all."""
         self.say(f"{kind} {folder} {seed} 1000000")
-        worker, early = self.until("worker")
+        worker, stored = self.until("worker")
+        while len(stored) < after:
+            id, digest = self.until("stored")[0].split()
+            stored[id] = digest
         time.sleep(delay)
         os.kill(int(worker), signal.SIGKILL)
         how, late = self.until("ended")
         assert how == str(-signal.SIGKILL), "the worker must run until it is killed"
-        return early | late
+        return stored | late
 
     def finished(self, kind: str, folder: Path, seed: int = 0, count: int = 0) -> dict[str, str]:
         """Let a worker run to its end, and return what it said to be stored."""
@@ -207,7 +217,8 @@ def test_no_acknowledged_edit_is_lost_to_sixty_kills(
     tiny_editor(folder).close()
     acknowledged: dict[str, str] = {}
     for seed in range(kills):
-        acknowledged |= warm.killed("edits", folder, seed, delay=chance.uniform(0.0, 0.6))
+        after, delay = chance.randrange(6), chance.uniform(0.0, 0.05)
+        acknowledged |= warm.killed("edits", folder, seed, after, delay)
 
     store = Store(folder)
     assert {entry.status for entry in store.entries()} == {"live"}
@@ -234,7 +245,8 @@ def test_no_acknowledged_row_is_lost_to_three_hundred_kills(warm: Warm, tmp_path
     Store.create(folder).close()
     acknowledged: dict[str, str] = {}
     for seed in range(kills):
-        acknowledged |= warm.killed("rows", folder, seed, delay=chance.uniform(0.0, 0.06))
+        after, delay = chance.randrange(4), chance.uniform(0.0, 0.02)
+        acknowledged |= warm.killed("rows", folder, seed, after, delay)
 
     store = Store(folder)
     assert {entry.status for entry in store.entries()} == {"live"}  # every file verifies

@@ -49,7 +49,7 @@ def run(
         print_json([_plain(prompt, a) for prompt, a in zip(prompts, answers, strict=True)])
         return
     for prompt, answer in zip(prompts, answers, strict=True):
-        out.print(f"[dim]{prompt}[/]", soft_wrap=True)
+        out.print(prompt, style="dim", markup=False, soft_wrap=True)
         out.print(answer.text or "(the model ends at once)", markup=False, soft_wrap=True)
         out.print(f"[dim]{_evidence(answer)}[/]\n", soft_wrap=True)
 

@@ -70,7 +70,8 @@ def run(
         chosen = evidence["chosen"]
         out.print(
             f"chosen: layer {chosen['layer']}, k = {chosen['k']}, "
-            f"threshold {chosen['threshold']:.3f} (written to {store})"
+            f"threshold {chosen['threshold']:.3f} (written to {store})",
+            markup=False,
         )
 
 
@@ -85,7 +86,10 @@ def _numbers(option: str, text: str | None) -> list[int] | None:
             raise BadInput(
                 f"--{option} takes numbers and ranges such as 20-28 or 21,24, not '{text}'."
             )
-        numbers += range(int(first), int(last if dash else first) + 1)
+        span = range(int(first), int(last if dash else first) + 1)
+        if not span:
+            raise BadInput(f"--{option} takes ranges from low to high, not '{part.strip()}'.")
+        numbers += span
     return numbers
 
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 EXAMPLES = "Examples:  memoir demo  |  memoir demo --json demo.json  |  memoir demo --store facts"
 
 ROWS = {
-    "reliability": ("the prompt itself", "prompt", "begins with the target"),
-    "generalization": ("two rephrases", "rephrase", "begins with the target"),
-    "chat": ("asked in a chat", "chat", "contains the target"),
-    "neighbours_unchanged": ("near neighbour", "neighbour", "same text as before"),
-    "unrelated_unchanged": ("unrelated prompt", "unrelated", "same text as before"),
+    "reliability": ("the prompt itself", "prompt", "the target, at its start"),
+    "generalization": ("two rephrases", "rephrase", "the target, at its start"),
+    "chat": ("asked in a chat", "chat", "the target, anywhere"),
+    "neighbours_unchanged": ("near neighbour", "neighbour", "the same text as before"),
+    "unrelated_unchanged": ("unrelated prompt", "unrelated", "the same text as before"),
 }
 
 
@@ -89,6 +89,11 @@ def _show(outcome: Outcome) -> None:
     for message in outcome.refused:
         out.print(f"[red]refused:[/] {escape(message)}", soft_wrap=True)
     out.print(_counts(outcome))
+    back = outcome.taken_back
+    out.print(f"\n[bold]Taken back:[/] {escape(back['prompt'])}")
+    for name in ("unedited", "in_force", "reverted"):
+        text = escape(" ".join(back[name].split())) or "∅"
+        out.print(f"[dim]{name.replace('_', ' '):>10}[/]  {text}")
 
 
 def _cells(asked: Asked) -> tuple[str, str, str, str]:
@@ -107,15 +112,15 @@ def _counts(outcome: Outcome) -> Table:
         title=f"What held, of {summary['n']} facts, after the last edit", title_justify="left"
     )
     table.add_column("asked")
-    table.add_column("holds if its answer")
+    table.add_column("holds if the answer is")
     table.add_column("held", justify="right")
     for name, (label, kind, rule) in ROWS.items():
         total = sum(asked.question.kind == kind for asked in outcome.asked)
         share = summary[name]
         table.add_row(label, rule, f"{share * total:.0f} of {total} ({share:.0%})")
     for name, label, rule in (
-        ("reverted_restored", "one edit taken back", "is as before it; all others stay"),
-        ("reloaded_identical", "store opened in a new process", "is the same text"),
+        ("reverted_restored", "one edit taken back", "as if never taught; all others stay"),
+        ("reloaded_identical", "store opened in a new process", "the same texts"),
     ):
         table.add_row(label, rule, "[green]yes[/]" if summary[name] else "[red]no[/]")
     table.caption = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from memoir.cli import opening
@@ -17,6 +18,7 @@ from memoir.cli.output import (
     JsonOption,
     ModelOption,
     StoreOption,
+    finite,
     out,
     print_json,
     progress_bars,
@@ -62,7 +64,11 @@ def run(
             {
                 "edits": [receipt.as_dict() for receipt in receipts],
                 "refused": [
-                    {"type": type(error).__name__, "message": str(error), "losses": error.losses}
+                    {
+                        "type": type(error).__name__,
+                        "message": str(error),
+                        "losses": finite(error.losses),
+                    }
                     for error in refused
                 ],
             }
@@ -70,7 +76,7 @@ def run(
     else:
         out.print(_table(receipts))
         for error in refused:
-            out.print(f"[red]refused:[/] {error}", soft_wrap=True)
+            out.print(f"[red]refused:[/] {escape(str(error))}", soft_wrap=True)
     if refused:
         raise typer.Exit(1)
 
@@ -111,8 +117,8 @@ def _table(receipts: list[Receipt]) -> Table:
     for receipt in receipts[-50:]:
         table.add_row(
             receipt.id,
-            receipt.edit.prompt,
-            receipt.edit.target,
+            escape(receipt.edit.prompt),
+            escape(receipt.edit.target),
             str(receipt.steps),
             f"{receipt.loss:.3f}",
             f"{receipt.bytes / 1000:.0f}",

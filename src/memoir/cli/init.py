@@ -62,7 +62,9 @@ def run(
             if json:
                 print_json({"store": str(store), "identity": identity, "config": vars(config)})
                 return
-            out.print(f"[bold]{store}[/] is ready for {identity['model']} ({identity['dtype']})")
+            out.print(
+                f"{store} is ready for {identity['model']} ({identity['dtype']})", markup=False
+            )
             out.print(f"edits go to {identity['site']}")
             out.print(
                 f"an edit fires from an overlap of {config.overlap_threshold:.3f} "

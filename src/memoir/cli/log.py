@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from memoir.cli.output import (
@@ -34,7 +35,7 @@ def run(
     if json:
         print_json([plain(entry) for entry in shown])
         return
-    table = Table(title=f"{store}: {len(shown)} edits", title_justify="left")
+    table = Table(title=escape(f"{store}: {len(shown)} edits"), title_justify="left")
     table.add_column("id", no_wrap=True)
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("status")
@@ -45,14 +46,14 @@ def run(
             entry.row.id,
             entry.row.time[:19].replace("T", " "),
             entry.status,
-            entry.edit.prompt,
-            entry.edit.target,
+            escape(entry.edit.prompt),
+            escape(entry.edit.target),
             style=STYLES[entry.status],
         )
     out.print(table)
     for entry in shown:
         if entry.note:
-            out.print(f"[red]damaged:[/] {entry.note}", soft_wrap=True)
+            out.print(f"[red]damaged:[/] {escape(entry.note)}", soft_wrap=True)
 
 
 def plain(entry: Any) -> dict[str, Any]:

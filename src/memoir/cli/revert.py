@@ -29,6 +29,8 @@ def run(
 
         opened = Store(store)
         with opened.writing():
+            for id in ids:
+                opened.in_force(id)  # all or none
             done = [opened.revert(id) for id in ids]
     if json:
         print_json([{"id": row.id, "reverted": row.body["edit"], "time": row.time} for row in done])

@@ -157,6 +157,7 @@ class Adam:
             self._first, self._second = self._first[rows], self._second[rows]
 
 
+@torch.enable_grad()  # whatever the caller's mode
 def fit(
     keys: Float[Tensor, "edits keys d_in"],
     closure: LossClosure,

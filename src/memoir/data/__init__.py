@@ -38,6 +38,34 @@ def text_field(record: dict[str, Any], field: str, where: str) -> str:
     return value.strip()
 
 
+def optional_text(record: dict[str, Any], field: str, where: str) -> str | None:
+    """A field that may be absent or empty, and otherwise holds text; stripped.
+
+    Raises:
+        BadRecord: it holds something else.
+    """
+    value = record.get(field)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadRecord(f"{where}: field '{field}' must be a text if given, not {value!r}.")
+    return value.strip() or None
+
+
+def text_list(record: dict[str, Any], field: str, where: str) -> list[str]:
+    """A field that must hold a list of texts; each stripped.
+
+    Raises:
+        BadRecord: it is no list, or an item is no text or empty.
+    """
+    value = record.get(field)
+    if not isinstance(value, list) or not all(isinstance(v, str) and v.strip() for v in value):
+        raise BadRecord(
+            f"{where}: field '{field}' must be a list of non-empty texts, not {value!r}."
+        )
+    return [item.strip() for item in value]
+
+
 def _raw(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         text = path.read_text("utf-8")
@@ -53,7 +81,7 @@ def _raw(path: Path) -> Iterator[tuple[str, Any]]:
                 f"{path}, line {error.lineno}: not valid JSON ({error.msg})."
             ) from error
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines cuts inside strings
         if line.strip():
             try:
                 yield f"{path}, line {number}", json.loads(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import text_field
+from memoir.data import optional_text, text_field, text_list
 from memoir.errors import BadRecord
 from memoir.types import Edit, Probe, Record
 
@@ -16,7 +16,7 @@ def parse(record: dict[str, Any], where: str) -> Record:
     rewrite = record["requested_rewrite"]
     try:
         target = text_field(rewrite["target_new"], "str", f"{where}, requested_rewrite.target_new")
-        truth = rewrite.get("target_true", {}).get("str")
+        truth = optional_text(rewrite.get("target_true") or {}, "str", f"{where}, target_true")
         subject = text_field(rewrite, "subject", f"{where}, requested_rewrite")
         prompt = text_field(rewrite, "prompt", f"{where}, requested_rewrite").replace("{}", subject)
     except (KeyError, TypeError, AttributeError) as error:
@@ -24,7 +24,13 @@ def parse(record: dict[str, Any], where: str) -> Record:
     return Record(
         Edit(prompt, target, subject),
         (
-            *(Probe("rephrase", text, target) for text in record["paraphrase_prompts"]),
-            *(Probe("neighbour", text, truth) for text in record["neighborhood_prompts"]),
+            *(
+                Probe("rephrase", text, target)
+                for text in text_list(record, "paraphrase_prompts", where)
+            ),
+            *(
+                Probe("neighbour", text, truth)
+                for text in text_list(record, "neighborhood_prompts", where)
+            ),
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import text_field
+from memoir.data import optional_text, text_field
 from memoir.types import Edit, Record
 
 FIELDS = {"prompt", "target"}
@@ -12,11 +12,10 @@ FIELDS = {"prompt", "target"}
 
 def parse(record: dict[str, Any], where: str) -> Record:
     """``prompt`` → ``target``; the subject is optional."""
-    subject = record.get("subject")
     return Record(
         Edit(
             text_field(record, "prompt", where),
             text_field(record, "target", where),
-            text_field(record, "subject", where) if subject is not None else None,
+            optional_text(record, "subject", where),
         )
     )

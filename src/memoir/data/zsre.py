@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import text_field
+from memoir.data import optional_text, text_field
 from memoir.types import Edit, Probe, Record
 
 FIELDS = {"src", "alt", "rephrase", "loc"}
@@ -14,9 +14,13 @@ def parse(record: dict[str, Any], where: str) -> Record:
     """``src`` → ``alt``; ``rephrase`` tests generalization, ``loc`` locality."""
     target = text_field(record, "alt", where)
     return Record(
-        Edit(text_field(record, "src", where), target, record.get("subject") or None),
+        Edit(text_field(record, "src", where), target, optional_text(record, "subject", where)),
         (
             Probe("rephrase", text_field(record, "rephrase", where), target),
-            Probe("locality", text_field(record, "loc", where), record.get("loc_ans") or None),
+            Probe(
+                "locality",
+                text_field(record, "loc", where),
+                optional_text(record, "loc_ans", where),
+            ),
         ),
     )

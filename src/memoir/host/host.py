@@ -219,9 +219,9 @@ class Host:
         self, tokens: TokenBatch, layers: Sequence[int]
     ) -> list[Float[Tensor, "batch seq d_in"]]:
         """Inputs of the feed-forward output projections at several layers, in one pass."""
-        modules = [find_site(self.model, layer).module for layer in sorted(layers)]
-        captured = self._run_until(tokens, modules)
-        return [captured[find_site(self.model, layer).module] for layer in layers]
+        modules = {layer: find_site(self.model, layer).module for layer in sorted(layers)}
+        captured = self._run_until(tokens, list(modules.values()))
+        return [captured[modules[layer]] for layer in layers]
 
     def replay(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from memoir.errors import UnknownName
+from memoir.errors import ModelUnavailable, UnknownName
 from memoir.host.host import Host
 from memoir.host.smollm2 import pull_smollm2, smollm2_folder
 
 BUILT_IN = {"smollm2": smollm2_folder}
 """Short names of models memoir can prepare by itself, and where they are kept."""
+
+HINT = "Or give a local folder or a Hugging Face id that can be reached from here."
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -36,11 +39,13 @@ def load_host(
 
     Raises:
         UnknownName: no such dtype, or nothing to load under that name.
-        ModelUnavailable: the default model could not be fetched.
+        ModelUnavailable: the default model could not be fetched, or a folder lacks something.
     """
     if dtype != "auto" and dtype not in DTYPES:
         raise UnknownName.among("dtype", dtype, [*DTYPES, "auto"])
     source = str(pull_smollm2()) if model in BUILT_IN else model
+    if "/" not in model and not Path(source).is_dir() and get_close_matches(model, BUILT_IN):
+        raise UnknownName.among("model", model, BUILT_IN, HINT)  # a slip, not worth a web request
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -50,9 +55,12 @@ def load_host(
         )
     except (OSError, ValueError) as error:
         if not Path(source).is_dir():
-            hint = "Or give a local folder or a Hugging Face id that can be reached from here."
-            raise UnknownName.among("model", model, BUILT_IN, hint) from error
-        raise
+            raise UnknownName.among("model", model, BUILT_IN, HINT) from error
+        reason = str(error).strip().splitlines()[0]
+        raise ModelUnavailable(
+            f"the folder {source} could not be loaded as a model: {reason} A folder saved with "
+            "save_pretrained holds config.json, the weights and the tokenizer's files."
+        ) from error
     finally:
         if bars:
             logging.enable_progress_bar()

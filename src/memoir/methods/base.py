@@ -31,7 +31,7 @@ class Change:
     Attributes:
         edit: what it teaches.
         tensors: everything :meth:`Method.apply` needs.
-        losses: mean cross-entropy on the target (nats per token) before and after each step.
+        losses: what the fit minimised (nats), before the first step and after each.
         said: whether every target token ends with rank one.
         seconds: wall time of ``read`` and ``fit``.
     """

@@ -18,13 +18,15 @@ def normalise(text: str) -> str:
 
 def begins_with(text: str, target: str) -> bool:
     """Whether the normalised text begins with the normalised target, as whole words."""
-    return re.match(_whole(target), normalise(text)) is not None
+    wanted = normalise(target)
+    return bool(wanted) and re.match(_whole(wanted), normalise(text)) is not None
 
 
 def contains(text: str, target: str) -> bool:
     """Whether the normalised target occurs in the normalised text, as whole words."""
-    return re.search(r"(?<!\w)" + _whole(target), normalise(text)) is not None
+    wanted = normalise(target)
+    return bool(wanted) and re.search(r"(?<!\w)" + _whole(wanted), normalise(text)) is not None
 
 
-def _whole(target: str) -> str:
-    return re.escape(normalise(target)) + r"(?!\w)"
+def _whole(wanted: str) -> str:
+    return re.escape(wanted) + r"(?!\w)"

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from memoir.errors import NotAStore, StoreDamaged, StoreFull
+from memoir.errors import NotAStore, StoreDamaged, StoreError, StoreFull
 
 FORMAT = 1
 """Version of the table's layout, kept in SQLite's ``user_version``."""
@@ -76,10 +76,8 @@ class Log:
         try:
             self._database.execute("PRAGMA synchronous = FULL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(
-                f"{path} cannot be read as a log ({error}); restore it from a copy."
-            ) from error
+        except sqlite3.Error as error:
+            raise explained(path, error) from error
         if version != FORMAT:
             raise NotAStore(
                 f"{path} has log format {version}, but this version of memoir reads {FORMAT}."
@@ -87,10 +85,16 @@ class Log:
 
     @staticmethod
     def create(path: Path) -> None:
-        """Make an empty log."""
+        """Make an empty log.
+
+        Raises:
+            StoreFull: the disk took no more.
+        """
         database = sqlite3.connect(path, isolation_level=None)
         try:
             database.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            raise explained(path, error) from error
         finally:
             database.close()
 
@@ -108,13 +112,8 @@ class Log:
                 "INSERT INTO log (id, kind, time, body, file, sha256) VALUES (?, ?, ?, ?, ?, ?)",
                 (id, kind, time, json.dumps(body, ensure_ascii=False), file, sha256),
             )
-        except sqlite3.OperationalError as error:
-            if "full" in str(error) or "disk I/O" in str(error):
-                raise StoreFull(
-                    f"the disk is full: {self._path} took no more ({error}); nothing was added. "
-                    "Free some space and try again."
-                ) from error
-            raise
+        except sqlite3.Error as error:
+            raise explained(self._path, error) from error
         return Row(int(cursor.lastrowid or 0), id, kind, time, body, file, sha256)
 
     def rows(self, after: int = 0) -> list[Row]:
@@ -125,15 +124,29 @@ class Log:
                 "WHERE seq > ? ORDER BY seq",
                 (after,),
             ).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(
-                f"{self._path} cannot be read ({error}); restore it from a copy."
-            ) from error
-        return [
-            Row(seq, id, kind, time, json.loads(body), file, sha256)
-            for seq, id, kind, time, body, file, sha256 in found
-        ]
+            return [
+                Row(seq, id, kind, time, json.loads(body), file, sha256)
+                for seq, id, kind, time, body, file, sha256 in found
+            ]
+        except (sqlite3.Error, json.JSONDecodeError) as error:
+            raise explained(self._path, error) from error
 
     def close(self) -> None:
         """Release the file."""
         self._database.close()
+
+
+def explained(path: Path, error: Exception) -> StoreError:
+    """What SQLite's error means for a user: the disk is full, access is refused, or damage."""
+    reason = str(error)
+    if "full" in reason or "disk I/O" in reason:
+        return StoreFull(
+            f"the disk is full: {path} took no more ({reason}); nothing was added. "
+            "Free some space and try again."
+        )
+    if any(sign in reason for sign in ("unable to open", "readonly", "read-only", "locked")):
+        return StoreError(
+            f"{path} cannot be opened for reading and writing ({reason}); check that this user may "
+            "write to the folder and that no other program keeps the file locked."
+        )
+    return StoreDamaged(f"{path} cannot be read as a log ({reason}); restore it from a copy.")

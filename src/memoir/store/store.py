@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from memoir.errors import NotAStore, StoreBusy, StoreDamaged, StoreError, StoreFull, UnknownName
+from memoir.errors import NotAStore, StoreBusy, StoreDamaged, StoreError, UnknownName
 from memoir.store import tensors as tensor_files
 from memoir.store.log import Log, Row
 from memoir.types import Edit
@@ -68,6 +68,7 @@ class Store:
             raise NotAStore(f"{self.folder} holds no memoir store; make one with: memoir init")
         self._log = Log(self.folder / LOG)
         self._lock = FileLock(self.folder / "write.lock", timeout=patience)
+        self._swept = False
 
     @staticmethod
     def exists(folder: str | Path) -> bool:
@@ -79,7 +80,7 @@ class Store:
         """Make an empty store in a new or empty folder.
 
         Raises:
-            StoreError: the folder holds something else.
+            StoreError: the folder holds something else, or cannot be written.
         """
         path = Path(folder)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -87,12 +88,17 @@ class Store:
         try:
             (path / TENSORS).mkdir(parents=True)
             # Named last, so that a half-made store is never taken for one.
-            Log.create(path / (LOG + tensor_files.UNFINISHED))
-            for suffix in ("-wal", "-shm"):
-                (path / (LOG + tensor_files.UNFINISHED + suffix)).unlink(missing_ok=True)
-            (path / (LOG + tensor_files.UNFINISHED)).rename(path / LOG)
-        except OSError as error:
-            raise StoreFull(f"could not make a store in {path}: {error.strerror}.") from error
+            unfinished = path / (LOG + tensor_files.UNFINISHED)
+            Log.create(unfinished)
+            unfinished.rename(path / LOG)
+        except (OSError, StoreError) as error:
+            for left in path.glob(LOG + "*"):
+                left.unlink(missing_ok=True)
+            with suppress(OSError):
+                (path / TENSORS).rmdir()
+            if isinstance(error, OSError):
+                raise tensor_files.explained(error, f"a store in {path}") from error
+            raise
         return cls(path, patience)
 
     def close(self) -> None:
@@ -106,19 +112,19 @@ class Store:
         return self._log.rows(after)
 
     def find(self, id: str) -> Row:
-        """The row with this id, or with the only id that begins so.
+        """The row with this id, or the edit with the only id that begins so.
 
         Raises:
             UnknownName: none, or several.
         """
         rows = self.rows()
         found = [row for row in rows if row.id == id] or [
-            row for row in rows if id and row.id.startswith(id)
+            row for row in rows if id and row.kind == "edit" and row.id.startswith(id)
         ]
         if len(found) > 1:
+            some = ", ".join(row.id for row in found[:4]) + (", …" if len(found) > 4 else "")
             raise UnknownName(
-                f"'{id}' is the beginning of {len(found)} ids "
-                f"({', '.join(row.id for row in found[:4])}…); give more of it."
+                f"'{id}' is the beginning of {len(found)} ids ({some}); give more of it."
             )
         if not found:
             raise UnknownName(f"no entry '{id}' in {self.folder}; see: memoir log")
@@ -158,6 +164,17 @@ class Store:
             raise UnknownName(f"'{row.id}' is a {row.kind}, no edit; see: memoir log")
         return self._entry(row, {row.body["edit"] for row in self.rows() if row.kind == "revert"})
 
+    def in_force(self, id: str) -> Row:
+        """The row of an edit that is in force.
+
+        Raises:
+            UnknownName: no such edit, or it was taken back before.
+        """
+        entry = self.entry(id)
+        if entry.status == "reverted":
+            raise UnknownName(f"'{entry.row.id}' is reverted already; see: memoir log")
+        return entry.row
+
     def _entry(self, row: Row, reverted: Container[str]) -> Entry:
         if row.id in reverted:
             return Entry(row, "reverted")
@@ -177,9 +194,9 @@ class Store:
             StoreBusy: another one kept the lock for longer than our patience.
         """
         try:
-            with self._lock:
-                if self._lock.lock_counter == 1:
-                    self._sweep()
+            # Polled often: a process that writes edit after edit frees the lock for moments only.
+            with self._lock.acquire(poll_interval=0.005):
+                self._sweep()
                 yield
         except Timeout:
             raise StoreBusy(
@@ -203,7 +220,7 @@ class Store:
             sha256 = tensor_files.write(self.folder / file, tensors)
             try:
                 return self._log.append(id, kind, body, file, sha256)
-            except StoreFull:
+            except StoreError:
                 (self.folder / file).unlink(missing_ok=True)
                 raise
 
@@ -214,12 +231,14 @@ class Store:
             UnknownName: no such edit, or it was taken back before.
         """
         with self.writing():
-            entry = self.entry(id)
-            if entry.status == "reverted":
-                raise UnknownName(f"'{entry.row.id}' is reverted already; see: memoir log")
-            return self.append("revert", {"edit": entry.row.id})
+            return self.append("revert", {"edit": self.in_force(id).id})
 
     def _sweep(self) -> None:
-        """Remove what a process that died was writing."""
-        for left in (self.folder / TENSORS).glob("*" + tensor_files.UNFINISHED):
-            left.unlink(missing_ok=True)
+        """Once a store is opened: remove what a process that died wrote and never acknowledged."""
+        if self._swept:
+            return
+        self._swept = True
+        named = {row.file for row in self.rows()}
+        for path in (self.folder / TENSORS).iterdir():
+            if f"{TENSORS}/{path.name}" not in named:
+                path.unlink(missing_ok=True)

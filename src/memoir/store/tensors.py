@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
 
-from memoir.errors import StoreDamaged, StoreFull
+from memoir.errors import StoreDamaged, StoreError, StoreFull
 
 UNFINISHED = ".unfinished"
 """Suffix of a file being written; one found later belongs to a process that died."""
@@ -21,6 +23,7 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
     Raises:
         StoreFull: the disk took no more; no file is left behind.
+        StoreError: this user may not write there.
     """
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -34,11 +37,9 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> str:
         unfinished.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise StoreFull(
-            f"could not write {path} ({len(content)} bytes): {error.strerror}; nothing was added. "
-            "Free some space and try again."
-        ) from error
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise explained(error, f"{path} ({len(content)} bytes)") from error
     return hashlib.sha256(content).hexdigest()
 
 
@@ -58,6 +59,14 @@ def read(path: Path, sha256: str) -> dict[str, Tensor]:
             f"{path} was truncated or altered: SHA-256 {found[:12]}… in place of {sha256[:12]}…."
         )
     return safetensors.torch.load(content)
+
+
+def explained(error: OSError, what: str) -> StoreError:
+    """A failed write as an error of ours: out of space, or not allowed."""
+    failed = f"could not write {what}: {error.strerror}; nothing was added. "
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StoreFull(failed + "Free some space and try again.")
+    return StoreError(failed + "Check that this user may write there.")
 
 
 def _sync_folder(folder: Path) -> None:

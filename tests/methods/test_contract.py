@@ -1,0 +1,117 @@
+"""One contract, kept by every method in the folder."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import pytest
+import torch
+
+import tiny
+from memoir import methods
+from memoir.calibration import Background
+from memoir.errors import EditRefused, UnknownName
+from memoir.host import Host
+from memoir.methods.base import Change
+from memoir.types import Edit
+
+# Settings with which a method learns on a tiny random model, where its own are made for real ones.
+TINY = {"memoir": {"lr": 0.5, "max_steps": 200, "anchor_tokens": 0}}
+EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
+UNRELATED = "Nothing was ever taught about this"
+
+NAMES = methods.available()
+
+
+def bound(name: str) -> tuple[Any, Host]:
+    method = methods.get(name)
+    host = Host(tiny.model("llama"), tiny.tokenizer(), 2, name="tiny")
+    config = method.Config(**TINY.get(name, {}))
+    return method(host, method.prepare(host, config)), host
+
+
+def fitted(method: Any, edits: list[Edit]) -> list[Change]:
+    results = method.fit(edits)
+    assert not any(isinstance(result, EditRefused) for result in results), results
+    return list(results)
+
+
+def loss(host: Host, edit: Edit) -> float:
+    row = host.encode(edit.prompt, edit.target)
+    tokens = host.batch([row])
+    keep = len(row.target) + 1
+    logits = host.logits(tokens, keep)[0, :-1]
+    return float(torch.nn.functional.cross_entropy(logits, torch.tensor(row.target)))
+
+
+def logits(host: Host, prompt: str) -> torch.Tensor:
+    return host.logits(host.batch([host.encode(prompt)]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_declares_what_it_is(name: str) -> None:
+    method = methods.get(name)
+    assert method.paper
+    assert method.undo in ("exact", "replay")
+    assert "default" in method.presets
+    assert is_dataclass(method.Config)
+    assert method.Config.__dataclass_params__.frozen
+    for field in fields(method.Config):
+        assert f"{field.name}:" in method.Config.__doc__, f"{field.name} is not documented"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_edits_lower_the_loss_and_come_off_again(name: str, few_background: Background) -> None:
+    method, host = bound(name)
+    before = [logits(host, edit.prompt) for edit in EDITS]
+    losses = [loss(host, edit) for edit in EDITS]
+    changes = fitted(method, EDITS)
+    for edit, logit in zip(EDITS, before, strict=True):
+        assert torch.equal(logits(host, edit.prompt), logit), "fitting changed the model"
+    for i, change in enumerate(changes):
+        method.apply(str(i), change.tensors)
+    for edit, old in zip(EDITS, losses, strict=True):
+        assert loss(host, edit) < old / 2
+    for i in range(len(changes)):
+        method.remove(str(i))
+    for edit, logit in zip(EDITS, before, strict=True):
+        assert torch.equal(logits(host, edit.prompt), logit)
+    method.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_changes_replayed_elsewhere_give_the_same_logits(
+    name: str, few_background: Background
+) -> None:
+    method, host = bound(name)
+    other, other_host = bound(name)
+    for i, change in enumerate(fitted(method, EDITS)):
+        method.apply(str(i), change.tensors)
+        other.apply(str(i), change.tensors)
+    for edit in EDITS:
+        assert torch.equal(logits(host, edit.prompt), logits(other_host, edit.prompt))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fitting_is_deterministic(name: str, few_background: Background) -> None:
+    changes = [fitted(bound(name)[0], EDITS) for _ in range(2)]
+    for one, two in zip(*changes, strict=True):
+        assert one.tensors.keys() == two.tensors.keys()
+        assert all(torch.equal(one.tensors[key], two.tensors[key]) for key in one.tensors)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_works_when_the_caller_has_switched_gradients_off(
+    name: str, few_background: Background
+) -> None:
+    method, _host = bound(name)
+    with torch.no_grad():
+        fitted(method, EDITS)
+
+
+def test_an_unknown_method_or_preset_is_explained() -> None:
+    with pytest.raises(UnknownName, match=r"no method 'memoirs'. Did you mean 'memoir'\?"):
+        methods.get("memoirs")
+    with pytest.raises(UnknownName, match=r"no preset 'faithfull'. Did you mean 'faithful'\?"):
+        methods.preset(methods.get("memoir"), "faithfull")
