@@ -65,10 +65,11 @@ def test_base_is_part_of_the_output_and_decays() -> None:
 
 def test_edits_fitted_side_by_side_are_the_edits_fitted_alone() -> None:
     keys, labels = problem(2, edits=4)
-    stop = Stop(40, 0.05)
-    together = fit(keys, closure(labels), Adam(0.3), stop, d_out=D_OUT)
+    stop, rates = Stop(40, 0.05), torch.tensor([0.3, 0.2, 0.5, 0.3])
+    together = fit(keys, closure(labels), Adam(rates), stop, d_out=D_OUT)
     for i in range(4):
-        (alone,) = fit(keys[i : i + 1], closure(labels[i : i + 1]), Adam(0.3), stop, d_out=D_OUT)
+        one = slice(i, i + 1)
+        (alone,) = fit(keys[one], closure(labels[one]), Adam(rates[one]), stop, d_out=D_OUT)
         assert together[i].steps == alone.steps
         assert torch.allclose(together[i].coefficients, alone.coefficients, atol=1e-4)
 
@@ -78,7 +79,9 @@ def test_adam_is_the_same_at_any_scale_of_the_keys() -> None:
     outputs = []
     for scale in (1.0, 100.0):
         scaled = keys * scale
-        (fitted,) = fit(scaled, closure(labels), Adam(0.1), Stop(8, -1.0), d_out=D_OUT)
+        (fitted,) = fit(
+            scaled, closure(labels), Adam(torch.tensor([0.1])), Stop(8, -1.0), d_out=D_OUT
+        )
         outputs.append(scaled[0] @ scaled[0].T @ fitted.coefficients)
     assert torch.allclose(outputs[0], outputs[1], atol=1e-3)
 
@@ -93,7 +96,7 @@ def test_an_edit_that_is_done_takes_no_more_steps() -> None:
         easy = torch.where(open_ == 0, verdict.loss * 0, verdict.loss)  # edit 0 is done at once
         return Loss(easy, verdict.said | (open_ == 0))
 
-    first, second = fit(keys, counting, Adam(0.3), Stop(30, 0.05), d_out=D_OUT)
+    first, second = fit(keys, counting, Adam(torch.tensor([0.3, 0.3])), Stop(30, 0.05), d_out=D_OUT)
     assert first.steps == 0
     assert second.steps > 1
     assert calls == [2] + [1] * second.steps
@@ -114,7 +117,7 @@ def test_a_loss_that_is_not_finite_ends_that_edit_alone() -> None:
         verdict = closure(labels)(added, open_)
         return Loss(torch.where(open_ == 0, torch.nan, verdict.loss), verdict.said & (open_ != 0))
 
-    first, second = fit(keys, broken, Adam(0.3), Stop(60, 0.05), d_out=D_OUT)
+    first, second = fit(keys, broken, Adam(torch.tensor([0.3, 0.3])), Stop(60, 0.05), d_out=D_OUT)
     assert first.losses[-1] != first.losses[-1]
     assert not first.said
     assert second.said

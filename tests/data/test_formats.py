@@ -171,7 +171,6 @@ def test_text_beyond_ascii_is_kept_and_line_separators_inside_it_end_no_line(lin
     [
         ("plain", "prompt"),
         ("plain", "target"),
-        ("plain", "subject"),
         ("zsre", "src"),
         ("zsre", "alt"),
         ("zsre", "rephrase"),

@@ -93,11 +93,13 @@ def test_a_store_is_not_made_twice(store: Store) -> None:
 
 def test_a_folder_below_a_file_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreFull) as refused:
+    with pytest.raises(StoreError) as refused:
         Store.create(tmp_path / "file" / "store")
-    assert str(refused.value) == (
-        f"could not make a store in {tmp_path / 'file' / 'store'}: Not a directory."
+    message = str(refused.value)
+    assert message.startswith(
+        f"could not write a store in {tmp_path / 'file' / 'store'}: Not a directory"
     )
+    assert message.endswith("Check the disk, and that this user may write there.")
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -296,9 +298,12 @@ def test_what_a_dead_process_was_writing_is_swept_at_the_next_write(store: Store
     left = store.folder / "tensors" / ("0123456789.safetensors" + UNFINISHED)
     left.write_bytes(b"half a ten")
     assert len(Store(store.folder).entries()) == 1
+    never_acknowledged = store.folder / "tensors" / "fedcba9876.safetensors"
+    never_acknowledged.write_bytes(b"whole, but the process died before its row")
     assert left.exists()  # reading changes nothing
-    teach(store)
+    teach(Store(store.folder))
     assert not left.exists()
+    assert not never_acknowledged.exists()
     assert (store.folder / str(row.file)).exists()
 
 

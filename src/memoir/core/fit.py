@@ -118,15 +118,17 @@ class SGD:
 
 
 class Adam:
-    """Adam on ``C``, in units of the mean squared key.
+    """Adam on ``C``, in units of each edit's mean squared key.
 
     Args:
-        lr: how much one key's contribution to the output changes a step.
+        lr: how much one key's contribution to the output changes a step, for each edit.
         betas: decay of the first and second moment.
     """
 
-    def __init__(self, lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self.lr = lr
+    def __init__(
+        self, lr: Float[Tensor, " edits"], betas: tuple[float, float] = (0.9, 0.999)
+    ) -> None:
+        self._lr = lr
         self.betas = betas
         self._time = 0
         self._first: Tensor | None = None
@@ -150,9 +152,11 @@ class Adam:
         self._second = self._second.lerp(slope.square(), 1 - decay2)
         first = self._first / (1 - decay1**self._time)
         second = self._second / (1 - decay2**self._time)
-        return coefficients - (self.lr / scale) * first / (second.sqrt() + 1e-8)
+        step = self._lr[:, None, None] / scale
+        return coefficients - step * first / (second.sqrt() + 1e-8)
 
     def keep(self, rows: Int[Tensor, " edits"]) -> None:
+        self._lr = self._lr[rows]
         if self._first is not None and self._second is not None:
             self._first, self._second = self._first[rows], self._second[rows]
 

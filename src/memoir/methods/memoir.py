@@ -246,7 +246,7 @@ class Memoir:
         fitted = fit(
             keys,
             lambda added, open_: self._loss(reading, anchor, added, open_, len(contexts)),
-            self._optimiser(reading),
+            self._optimiser(reading, len(edits)),
             Stop(self.config.max_steps, self.config.stop_loss, self.config.stop_change),
             base=self._memory.base(keys),
             base_decay=decay,
@@ -333,12 +333,16 @@ class Memoir:
         said = ((logits.detach().argmax(-1) == ids) | ~target).all(1)
         return Loss(loss.reshape(-1, contexts).mean(1), said.reshape(-1, contexts).all(1))
 
-    def _optimiser(self, reading: Reading) -> Optimiser:
+    @torch.no_grad()
+    def _optimiser(self, reading: Reading, edits: int) -> Optimiser:
         config = self.config
         if config.optimiser == "sgd":
             return SGD(config.lr, config.clip_norm, config.weight_decay)
-        outputs = self.host.site.module(reading.activations[reading.tokens.attention])
-        return Adam(config.lr * float(outputs.detach().float().square().mean().sqrt()))
+        # Each edit's step is a share of what the site puts out on that edit's own tokens.
+        squares = self.host.site.module(reading.activations).float().square().mean(-1)
+        real = reading.tokens.attention.float()
+        sums = torch.stack([squares * real, real]).reshape(2, edits, -1).sum(-1)
+        return Adam(config.lr * (sums[0] / sums[1]).sqrt())
 
     def _judged(
         self,

@@ -66,7 +66,7 @@ def explained(error: OSError, what: str) -> StoreError:
     failed = f"could not write {what}: {error.strerror}; nothing was added. "
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StoreFull(failed + "Free some space and try again.")
-    return StoreError(failed + "Check that this user may write there.")
+    return StoreError(failed + "Check the disk, and that this user may write there.")
 
 
 def _sync_folder(folder: Path) -> None:
