@@ -54,6 +54,9 @@ def zsre() -> list[str]:
             lines.append(f"| {who} | {name} | {' | '.join(cells)} |")
     lines += [
         "",
+        "A rephrase can fire rightly and still be answered otherwise: ZsRE holds pairs of records that",
+        "ask the same fact and demand different answers, and no method can satisfy a rephrase of both.",
+        "",
         "| preset | refused | not said when made | steps per edit | bytes per edit | layer | k | τ |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -92,9 +95,10 @@ def speed() -> list[str]:
             )
         lines += [
             "",
-            "Editing, on the first ZsRE records, in one run:",
+            "Editing, on the first ZsRE records, in one run. Reading is the lower layers and, for the",
+            "default preset, the unedited model's own continuation that anchors the edit.",
             "",
-            "| | n | seconds per edit | lower layers | fitting | writing | steps | bytes per edit |",
+            "| | n | seconds per edit | reading | fitting | writing | steps | bytes per edit |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for name, row in result["editing"].items():

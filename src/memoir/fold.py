@@ -54,9 +54,9 @@ class Fold:
         self._seen = 0
         if settings_in_force(store) is None:
             chosen = methods.get(method)
+            prepared = chosen.prepare(host, config or chosen.Config(), progress)
             with store.writing():
                 if settings_in_force(store) is None:  # no other process was faster
-                    prepared = chosen.prepare(host, config or chosen.Config(), progress)
                     self.bind(host, method, prepared)
         self._load()
 
