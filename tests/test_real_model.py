@@ -93,11 +93,20 @@ def test_a_new_process_gives_the_same_text(
     assert texts == [answer.text for answer in editor.ask_many(prompts)]
 
 
-def test_replay_gives_the_full_models_logits(smollm2: Host) -> None:
-    rows = [smollm2.encode(fact.prompt, fact.target) for fact in FACTS]
-    tokens = smollm2.batch(rows)
-    full, replayed = smollm2._forward(tokens), smollm2.replay(smollm2.read(tokens))
+def test_replay_gives_the_full_models_logits(editor: Editor) -> None:
+    host = editor.host
+    tokens = host.batch([host.encode(fact.prompt, fact.target) for fact in FACTS])
+    with editor.method.attachment.paused():
+        full, replayed = host.logits(tokens), host.replay(host.read(tokens))
     assert torch.allclose(full[tokens.attention], replayed[tokens.attention], atol=1e-5, rtol=0)
+
+
+def test_a_piece_of_a_character_does_not_close_a_word(smollm2: Host) -> None:
+    encode = smollm2.tokenizer.encode
+    assert smollm2.begins_anew(encode(" the", add_special_tokens=False)[0])
+    assert smollm2.begins_anew(encode(".", add_special_tokens=False)[0])
+    assert not smollm2.begins_anew(encode("ing", add_special_tokens=False)[0])
+    assert not smollm2.begins_anew(encode("ĭ", add_special_tokens=False)[0])
 
 
 def test_a_revert_gives_back_the_unedited_logits_and_leaves_the_others(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 import tiny
 from memoir.errors import UnknownName
 from memoir.host import Attachment, Host
+from memoir.host.loading import load_host
 from memoir.methods.base import Prepared
 from memoir.methods.memoir import Memoir, MemoirConfig
 from memoir.types import Edit
@@ -129,6 +132,14 @@ def test_edits_on_cuda() -> None:
         method.apply("1", change.tensors)
         assert host.decode(host.generate([host.encode("The code of the door is")], 4)[0]) == "xyz"
         method.close()
+
+
+def test_identity_survives_saving_and_loading_but_not_other_weights(tmp_path: Path) -> None:
+    fresh = Host(tiny.model("qwen2"), tiny.tokenizer(), 2, name="tiny").identity()["hash"]
+    loaded = load_host(str(tiny.save(tmp_path / "same", "qwen2")), 2)
+    assert loaded.identity()["hash"] == fresh
+    other = load_host(str(tiny.save(tmp_path / "other", "qwen2", seed=1)), 2)
+    assert other.identity()["hash"] != fresh
 
 
 def test_an_explicit_module_path_is_taken() -> None:

@@ -318,7 +318,7 @@ def test_an_edit_on_a_full_disk_is_made_whole_or_not_at_all(
 
 def test_a_store_that_finds_no_room_is_refused_and_can_be_made_later(small_disk: Path) -> None:
     ballast = fill(small_disk)
-    with pytest.raises(StoreFull, match="could not make a store in"):
+    with pytest.raises(StoreFull, match="the disk is full"):
         Store.create(small_disk / "store")
     assert not Store.exists(small_disk / "store")
     ballast.unlink()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -25,6 +26,9 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from memoir.errors import BadInput, ModelUnavailable, PromptTooLong, UnknownName
 from memoir.host.sites import find_site
 from memoir.host.tokens import Encoded, TokenBatch
+
+VOLATILE = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
+"""Entries of a config that saving, moving or loading a model changes, but not what it computes."""
 
 _internal_pass: ContextVar[object | None] = ContextVar("memoir_internal_pass", default=None)
 """Set while memoir itself runs the model; attached modules stay out of such passes."""
@@ -119,7 +123,7 @@ class Host:
                 "load the model with a device_map that keeps that layer in memory."
             )
         config = self.model.config.to_dict()
-        for volatile in ("_name_or_path", "transformers_version", "dtype", "torch_dtype"):
+        for volatile in VOLATILE:
             config.pop(volatile, None)
         digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
         digest.update(self.site.path.encode())
@@ -289,8 +293,12 @@ class Host:
         """Whether a token starts a new word, line or sentence rather than going on inside a word."""
         pieces = self.tokenizer.convert_ids_to_tokens([id])
         text = self.tokenizer.convert_tokens_to_string(list(pieces))
-        special = id in self.tokenizer.all_special_ids
-        return special or not text[:1].isalnum()
+        if id in self.tokenizer.all_special_ids:
+            return True
+        # A piece of a character (shown as U+FFFD) or a combining mark goes on inside a word too.
+        first = text[:1]
+        inside = not first or first.isalnum() or first == "\ufffd"
+        return not inside and not unicodedata.combining(first)
 
     def _forward(self, tokens: TokenBatch, keep: int = 0) -> Tensor:
         options: dict[str, Any] = {"use_cache": False}
