@@ -14,7 +14,7 @@ import torch
 
 from memoir.editor import Editor
 from memoir.host import Host
-from memoir.metrics.free_generation import begins_with
+from memoir.metrics.text import begins_with
 from memoir.store import Store
 from memoir.types import Edit, Receipt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memoir.calibration import Background
 from memoir.demo import load_facts
-from memoir.metrics.free_generation import contains
+from memoir.metrics.text import contains
 
 
 def test_background_holds_many_distinct_prompts() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from memoir.editor import Editor
 from memoir.errors import EditRefused
-from memoir.metrics.free_generation import begins_with, contains
+from memoir.metrics.text import begins_with, contains
 from memoir.store import Store
 from memoir.types import Answer, Progress, no_progress
 

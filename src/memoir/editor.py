@@ -10,24 +10,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from memoir import methods
-from memoir.errors import EditRefused, StoreError, UnknownName
+from memoir.errors import EditRefused, StoreError
 from memoir.fold import Fold, settings_in_force
 from memoir.host import Host
+from memoir.host.answering import scored
 from memoir.host.loading import load_host
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Change, Method
 from memoir.store import Entry, Row, Store
-from memoir.types import Answer, Edit, Match, Progress, Receipt, no_progress
+from memoir.types import Answer, Edit, Match, Progress, Receipt, Score, no_progress
 
 Prompt = str | Sequence[dict[str, str]]
 """Bare text, or a conversation as ``{"role": …, "content": …}`` messages."""
@@ -35,26 +35,6 @@ Prompt = str | Sequence[dict[str, str]]
 
 ASK_BATCH = 32
 """Prompts generated side by side."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """Teacher-forced score of one target.
-
-    Attributes:
-        correct: per target token, whether it has rank one given prompt and true earlier tokens.
-        predicted: per target token, the id that has rank one.
-        loss: mean cross-entropy on the target, nats per token.
-    """
-
-    correct: tuple[bool, ...]
-    predicted: tuple[int, ...]
-    loss: float
-
-    @property
-    def accuracy(self) -> float:
-        """Share of target tokens with rank one, 0..1."""
-        return sum(self.correct) / len(self.correct)
 
 
 class Editor:
@@ -121,7 +101,7 @@ class Editor:
                 host = load_host(name, bound.body["site"], dtype, device_map)
                 return cls(host, opened, progress=progress)
             opened.close()
-        config = _config(method, preset, settings or {})
+        config = methods.configured(methods.get(method), preset, settings or {})
         layer = getattr(config, "layer", None)
         host = load_host(model or "smollm2", layer if site is None else site, dtype, device_map)
         temporary = None
@@ -305,14 +285,15 @@ class Editor:
         return answers
 
     def _ask_batch(self, rows: Sequence[Encoded], max_new_tokens: int, edits: bool) -> list[Answer]:
-        with self._edits(edits), self.method.attachment.scope() as scope:
+        with self.edits_in_force(edits), self.method.attachment.scope() as scope:
             texts = [self.host.decode(ids) for ids in self.host.generate(rows, max_new_tokens)]
         matches: Sequence[Match | None] = [None] * len(rows)
         if scope.route is not None:
             matches = self.method.verdicts(scope.route)
         return [Answer(text, match) for text, match in zip(texts, matches, strict=True)]
 
-    def _edits(self, in_force: bool) -> AbstractContextManager[None]:
+    def edits_in_force(self, in_force: bool) -> AbstractContextManager[None]:
+        """A block in which this thread sees the edits, or the unedited model."""
         return nullcontext() if in_force else self.method.attachment.paused()
 
     @torch.no_grad()
@@ -324,22 +305,13 @@ class Editor:
         rows = [self.host.encode(prompt, target) for prompt, target in pairs]
         tokens = self.host.batch(rows)
         lengths = [len(row.prompt) for row in rows]
-        with self._edits(edits), self.method.attachment.scope(lengths):
+        with self.edits_in_force(edits), self.method.attachment.scope(lengths):
             keep = tokens.longest_answer + 1
             logits = self.host.logits(tokens, keep)[:, :-1].float()
-        scores = []
-        for row, row_logits in zip(rows, logits, strict=True):
-            of_target = row_logits[-len(row.target) :]
-            wanted = torch.tensor(row.target, device=of_target.device)
-            predicted = of_target.argmax(-1)
-            scores.append(
-                Score(
-                    tuple((predicted == wanted).tolist()),
-                    tuple(predicted.tolist()),
-                    float(F.cross_entropy(of_target, wanted)),
-                )
-            )
-        return scores
+        return [
+            scored(each[-len(row.target) :], row.target)
+            for row, each in zip(rows, logits, strict=True)
+        ]
 
     def _encode(self, prompt: Prompt, chat: bool, system: str | None) -> Encoded:
         if isinstance(prompt, str):
@@ -423,11 +395,3 @@ class Editor:
             self._fold.bind(self.host.at(found.chosen.layer), "memoir", chosen)
             self.refresh()
         return found.evidence()
-
-
-def _config(method: str, preset: str, settings: dict[str, Any]) -> Any:
-    chosen = methods.preset(methods.get(method), preset)
-    for name in settings:
-        if name not in asdict(chosen):
-            raise UnknownName.among(f"setting of {method}", name, asdict(chosen))
-    return replace(chosen, **settings)

@@ -9,6 +9,13 @@
     │   ├── NotConverged      the model still does not say the target
     │   └── LossNotFinite     the loss became NaN or infinite
     ├── ModelUnavailable      weights could not be fetched, verified or loaded
+    ├── JudgeUnavailable      the judging model gave no verdict
+    ├── MissingExtra          an optional dependency is not installed
+    ├── RunError              a benchmark run could not go on; its finished records stay
+    │   ├── OtherRun          the run file belongs to another protocol or plan
+    │   ├── RunBusy           another process is at work on the same run
+    │   ├── RunFull           the disk took no more
+    │   └── RunDamaged        a line of a run file is no row
     └── StoreError
         ├── NotAStore         the folder holds no memoir store
         ├── WrongModel        the store belongs to another model
@@ -77,6 +84,34 @@ class LossNotFinite(EditRefused):
 
 class ModelUnavailable(MemoirError):
     """Weights could not be fetched, verified or loaded."""
+
+
+class JudgeUnavailable(MemoirError):
+    """The judging model gave no verdict; nothing was judged in its place."""
+
+
+class MissingExtra(MemoirError):
+    """An optional dependency is not installed; the message names the command that installs it."""
+
+
+class RunError(MemoirError):
+    """A benchmark run could not go on; its finished records stay."""
+
+
+class OtherRun(RunError):
+    """A run or result file belongs to another protocol version, or to another plan."""
+
+
+class RunBusy(RunError):
+    """Another process is at work on the same run."""
+
+
+class RunFull(RunError):
+    """The disk took no more; the unfinished row was removed."""
+
+
+class RunDamaged(RunError):
+    """A line of a run file is no row; the message names it."""
 
 
 class StoreError(MemoirError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Progress = Callable[[str, int, int], None]
@@ -43,10 +44,22 @@ class Probe:
     """A prompt that tests an edit.
 
     Attributes:
-        kind: ``rephrase`` (same fact, other words: must give the target), ``neighbour`` (same
-            relation, other subject) or ``locality`` (something else): both must stay as they were.
-        prompt: the text.
-        expected: the answer known to be right, where the data set gives one.
+        kind: what the prompt is to the edit. Must give ``expected``:
+
+            ``rephrase``       the same fact in other words
+            ``alias``          the same fact, its subject under another name
+            ``consequence``    something that follows from the fact
+            ``ood``            the edit's prompt, continued as another text on the subject does
+
+            Must stay as they were:
+
+            ``locality``       something else
+            ``neighbour``      the same relation, another subject
+            ``attribute``      another subject that truly has the new target
+            ``same_subject``   the same subject, another relation
+            ``forgetfulness``  the same question, asking for its other answer than the target
+        prompt: the text; not empty.
+        expected: the answer known to be right, where the data set gives one; not empty.
     """
 
     kind: str
@@ -64,6 +77,74 @@ class Record:
     def of(self, kind: str) -> list[Probe]:
         """The probes of one kind."""
         return [probe for probe in self.probes if probe.kind == kind]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about the world.
+
+    Attributes:
+        prompt: the question, as the data set writes it; not empty.
+        answers: every answer that counts as right; at least one.
+    """
+
+    prompt: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A question with answers to choose from.
+
+    Attributes:
+        query: the question; not empty.
+        choices: the answers, none empty; at least two.
+        gold: index of the right one, 0..len(choices) - 1.
+    """
+
+    query: str
+    choices: tuple[str, ...]
+    gold: int
+
+
+Item = Record | Question | Choice | str
+"""What data sets are made of; the last is a text."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Something a file holds and its data set does not.
+
+    Attributes:
+        where: ``record 25`` (from 0) or ``line 7`` (from 1), as in the file.
+        what: ``record``, or the kind of the probe that lost its prompt or its expected answer.
+        why: the reason, in the same words for every record it applies to.
+    """
+
+    where: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One split of a data set, as read from one file.
+
+    Attributes:
+        name: the data set's name.
+        file: where it was read.
+        sha256: of the file's bytes, in hex.
+        items: what is usable, in the file's order; at least one.
+        read: records in the file, usable or not.
+        dropped: what is missing from ``items``, in the file's order.
+    """
+
+    name: str
+    file: Path
+    sha256: str
+    items: tuple[Item, ...]
+    read: int
+    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +178,26 @@ class Answer:
 
     text: str
     match: Match | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """Teacher-forced score of one target.
+
+    Attributes:
+        correct: per target token, whether it ranks first given prompt and true earlier tokens.
+        predicted: per target token, the id that ranks first.
+        loss: mean cross-entropy on the target, nats per token.
+    """
+
+    correct: tuple[bool, ...]
+    predicted: tuple[int, ...]
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of target tokens that rank first, 0..1."""
+        return sum(self.correct) / len(self.correct)
 
 
 @dataclass(frozen=True)

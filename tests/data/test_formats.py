@@ -3,84 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from invented import COUNTERFACT, PARSED, PLAIN, ROME, ZSRE
 
 from memoir.data import read
 from memoir.errors import BadInput, BadRecord
-from memoir.types import Edit, Probe, Record
+from memoir.types import Edit, Record
 
-PLAIN = {"prompt": "The CEO of Acme is", "target": "Dana Reyes", "subject": "Acme"}
-ZSRE = {
-    "subject": "Acme Tower",
-    "src": "Who built Acme Tower?",
-    "pred": "Ann",
-    "rephrase": "By whom was Acme Tower built?",
-    "alt": "Bo Lund",
-    "answers": ["Cy"],
-    "loc": "nq question: how high is a house",
-    "loc_ans": "Ten metres",
-    "cond": "Ann >> Bo Lund || Who built Acme Tower?",
-}
-COUNTERFACT = {
-    "case_id": 7,
-    "prompt": "Acme Tower stands in",
-    "target_new": "Oslo",
-    "subject": "Acme Tower",
-    "ground_truth": "Bergen",
-    "rephrase_prompt": "A storm came. The city of Acme Tower is",
-    "locality_prompt": "Bell Tower stands in",
-    "locality_ground_truth": "Turku",
-}
-ROME = {
-    "case_id": 7,
-    "requested_rewrite": {
-        "prompt": "{} stands in",
-        "subject": "Acme Tower",
-        "target_new": {"str": "Oslo", "id": "Q1"},
-        "target_true": {"str": "Bergen", "id": "Q2"},
-    },
-    "paraphrase_prompts": ["The city of Acme Tower is", "Acme Tower can be seen in"],
-    "neighborhood_prompts": ["Bell Tower stands in"],
-}
-PARSED = {
-    "plain": (PLAIN, Record(Edit("The CEO of Acme is", "Dana Reyes", "Acme"))),
-    "zsre": (
-        ZSRE,
-        Record(
-            Edit("Who built Acme Tower?", "Bo Lund", "Acme Tower"),
-            (
-                Probe("rephrase", "By whom was Acme Tower built?", "Bo Lund"),
-                Probe("locality", "nq question: how high is a house", "Ten metres"),
-            ),
-        ),
-    ),
-    "counterfact": (
-        COUNTERFACT,
-        Record(
-            Edit("Acme Tower stands in", "Oslo", "Acme Tower"),
-            (
-                Probe("rephrase", "A storm came. The city of Acme Tower is", "Oslo"),
-                Probe("neighbour", "Bell Tower stands in", "Turku"),
-            ),
-        ),
-    ),
-    "counterfact_rome": (
-        ROME,
-        Record(
-            Edit("Acme Tower stands in", "Oslo", "Acme Tower"),
-            (
-                Probe("rephrase", "The city of Acme Tower is", "Oslo"),
-                Probe("rephrase", "Acme Tower can be seen in", "Oslo"),
-                Probe("neighbour", "Bell Tower stands in", "Bergen"),
-            ),
-        ),
-    ),
-}
 FORMATS = pytest.mark.parametrize("name", PARSED)
 
 Write = Callable[..., Path]
@@ -173,12 +106,11 @@ def test_text_beyond_ascii_is_kept_and_line_separators_inside_it_end_no_line(lin
         ("plain", "target"),
         ("zsre", "src"),
         ("zsre", "alt"),
-        ("zsre", "rephrase"),
-        ("zsre", "loc"),
         ("counterfact", "prompt"),
         ("counterfact", "target_new"),
-        ("counterfact", "rephrase_prompt"),
-        ("counterfact", "locality_prompt"),
+        ("knowedit", "target_new"),
+        ("selfcheckgpt", "prompt"),
+        ("temporal", "target_new"),
     ],
 )
 @pytest.mark.parametrize("bad", ["", "  ", 7, ["text"]])
@@ -190,33 +122,83 @@ def test_a_field_without_text_is_named(lines: Write, name: str, field: str, bad:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("zsre", "rephrase"), ("zsre", "loc"), ("counterfact", "locality_prompt")],
+)
+def test_a_probe_must_be_text_but_is_left_out_when_empty(
+    lines: Write, name: str, field: str
+) -> None:
+    given, expected = PARSED[name]
+    message = refusal(path := lines(given, {**given, field: 7}))
+    assert message == f"{path}, line 2: field '{field}' must be a non-empty text, not 7."
+    (record,) = read(lines({**given, field: " "}))
+    assert record.edit == expected.edit
+    assert len(record.probes) == len(expected.probes) - 1
+
+
+@pytest.mark.parametrize("field", ["src", "alt"])
+def test_text_with_a_lost_character_is_refused(lines: Write, field: str) -> None:
+    assert refusal(path := lines({**ZSRE, field: "Z\ufffdrich"})) == (
+        f"{path}, line 1: field '{field}' holds U+FFFD, in place of a character that was lost."
+    )
+
+
+def test_half_a_character_is_refused(lines: Write) -> None:
+    path = lines('{"prompt": "p", "target": "\\ud83d"}')
+    assert refusal(path) == (
+        f"{path}, line 1: field 'target' must be text that UTF-8 can write, not '\\ud83d'."
+    )
+
+
 @pytest.mark.parametrize("field", ["prompt", "subject"])
 def test_a_rewrite_without_text_is_named(lines: Write, field: str) -> None:
     rewrite = {**ROME["requested_rewrite"], field: " "}
-    message = refusal(path := lines({**ROME, "requested_rewrite": rewrite}))
-    assert message.startswith(f"{path}, line 1, requested_rewrite")
-    assert f"field '{field}' must be a non-empty text, not ' '." in message
+    assert refusal(path := lines({**ROME, "requested_rewrite": rewrite})) == (
+        f"{path}, line 1: field 'requested_rewrite.{field}' must be a non-empty text, not ' '."
+    )
 
 
-def test_a_rewrite_with_an_empty_target_is_named(lines: Write) -> None:
-    rewrite = {**ROME["requested_rewrite"], "target_new": {"str": ""}}
-    message = refusal(path := lines({**ROME, "requested_rewrite": rewrite}))
-    assert message.startswith(f"{path}, line 1, requested_rewrite.target_new")
-
-
-@pytest.mark.parametrize("bad", [None, "text", ["text"], {}, {"target_new": None}])
-def test_a_malformed_rewrite_is_named(lines: Write, bad: object) -> None:
-    message = refusal(path := lines({**ROME, "requested_rewrite": bad}))
-    assert message.startswith(f"{path}, line 1: field 'requested_rewrite' is malformed")
+@pytest.mark.parametrize(
+    ("rewrite", "message"),
+    [
+        (None, "field 'requested_rewrite' must be a JSON object, not NoneType."),
+        (["text"], "field 'requested_rewrite' must be a JSON object, not list."),
+        ({}, "field 'requested_rewrite.subject' is missing."),
+        (
+            {**ROME["requested_rewrite"], "target_new": None},
+            "field 'requested_rewrite.target_new' must be a JSON object, not NoneType.",
+        ),
+        (
+            {**ROME["requested_rewrite"], "target_new": {"str": ""}},
+            "field 'requested_rewrite.target_new.str' must be a non-empty text, not ''.",
+        ),
+        (
+            {**ROME["requested_rewrite"], "prompt": "Acme Tower stands in"},
+            "field 'requested_rewrite.prompt' must hold {} where the subject goes, "
+            "not 'Acme Tower stands in'.",
+        ),
+    ],
+)
+def test_a_malformed_rewrite_is_named(lines: Write, rewrite: object, message: str) -> None:
+    path = lines({**ROME, "requested_rewrite": rewrite})
+    assert refusal(path) == f"{path}, line 1: {message}"
 
 
 @pytest.mark.parametrize("field", ["paraphrase_prompts", "neighborhood_prompts"])
-@pytest.mark.parametrize("bad", [None, "one text", [7], [""]])
-def test_malformed_lists_of_probes_are_named(lines: Write, field: str, bad: object) -> None:
-    message = refusal(path := lines({**ROME, field: bad}))
-    assert str(path) in message
-    assert "line 1" in message
-    assert field in message
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (None, "must be a list, not None."),
+        ("one text", "must be a list, not 'one text'."),
+        ([7], "must be a non-empty text, not 7."),
+    ],
+)
+def test_malformed_lists_of_probes_are_named(
+    lines: Write, field: str, bad: object, message: str
+) -> None:
+    path = lines({**ROME, field: bad})
+    assert refusal(path) == f"{path}, line 1: field '{field}' {message}"
 
 
 @pytest.mark.parametrize("field", ["subject", "loc_ans"])
@@ -230,8 +212,10 @@ def test_unknown_fields_are_met_with_the_known_ones(lines: Write) -> None:
     assert refusal(path) == (
         f"{path}, line 1: fields answer, question fit no known format. A record must have one of "
         "these sets of fields: locality_prompt, prompt, rephrase_prompt, target_new; "
-        "neighborhood_prompts, paraphrase_prompts, requested_rewrite; prompt, target; "
-        "alt, loc, rephrase, src."
+        "neighborhood_prompts, paraphrase_prompts, requested_rewrite; "
+        "locality, portability, prompt, target_new; prompt, target; "
+        "locality_prompt, prompt, target_new; "
+        "locality_prompt, ood_rephrase, prompt, target_new; alt, loc, rephrase, src."
     )
 
 
@@ -286,47 +270,3 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "gone.jsonl")
     with pytest.raises(BadInput, match=r"cannot be read .*[Dd]irectory"):
         read(tmp_path)
-
-
-# ---------------------------------------------------------------------- the public files
-
-BENCHMARKS = Path(
-    os.environ.get("MEMOIR_DATA") or Path(__file__).parents[2].parent / "shared" / "data"
-)
-
-
-def benchmark(name: str) -> Path:
-    path = BENCHMARKS / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not there; set MEMOIR_DATA to the folder of the public data sets")
-    return path
-
-
-@pytest.mark.parametrize(
-    ("name", "count", "probes"),
-    [
-        ("zsre/zsre_mend_edit.json", 1037, {"rephrase": 1037, "locality": 1037}),
-        ("counterfact/counterfact-edit.json", 10_000, {"rephrase": 10_000, "neighbour": 10_000}),
-        ("counterfact/counterfact_portability_gpt4.json", 1031, {}),
-    ],
-)
-def test_the_public_files_are_read_whole(name: str, count: int, probes: dict[str, int]) -> None:
-    records = read(benchmark(name))
-    assert len(records) == count
-    for kind, number in probes.items():
-        assert sum(len(record.of(kind)) for record in records) == number
-    texts = [text for r in records for text in (r.edit.prompt, r.edit.target)]
-    texts += [probe.prompt for record in records for probe in record.probes]
-    assert all(text and text == text.strip() for text in texts)
-    assert not any("{}" in record.edit.prompt for record in records)
-
-
-def test_the_public_zsre_sample_with_empty_targets_names_the_first(tmp_path: Path) -> None:
-    path = benchmark("zsre/zsre_mend_train-1k.json")
-    assert refusal(path) == f"{path}, record 534: field 'alt' must be a non-empty text, not ''."
-    records = json.loads(path.read_text("utf-8"))
-    empty = [i for i, record in enumerate(records) if not record["alt"].strip()]
-    assert empty == [534, 723]
-    mended = tmp_path / "mended.json"
-    mended.write_text(json.dumps([r for i, r in enumerate(records) if i not in empty]))
-    assert len(read(mended)) == 998

@@ -1,30 +1,36 @@
 """CounterFact (Meng et al. 2022) as flattened by EasyEdit.
 
-Its ``rephrase_prompt`` often asks for a consequence of the fact behind an unrelated sentence rather
-than for the fact itself.
+Its ``rephrase_prompt`` often asks for a consequence of the fact, behind an unrelated sentence,
+rather than for the fact itself; so it counts as a consequence. True paraphrases are in
+``counterfact_rome``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import optional_text, text_field
-from memoir.types import Edit, Probe, Record
+from memoir.data.defects import Notes
+from memoir.data.fields import Fields
+from memoir.types import Record
 
+MEASURES = (
+    "Is a false fact told, also where it only follows, "
+    "and is the same relation of another subject left alone?"
+)
+SOURCE = "EasyEdit's data collection (README), https://github.com/zjunlp/EasyEdit; after ROME"
+LICENCE = "MIT"
+FILES = {"edit": "counterfact/counterfact-edit.json"}
 FIELDS = {"prompt", "target_new", "rephrase_prompt", "locality_prompt"}
 
 
-def parse(record: dict[str, Any], where: str) -> Record:
+def parse(record: Any, where: str, notes: Notes) -> Record:
     """``prompt`` → ``target_new``; the locality prompt is a near neighbour."""
-    target = text_field(record, "target_new", where)
+    given = Fields(record, where, notes)
+    edit = given.edit("prompt", "target_new")
     return Record(
-        Edit(text_field(record, "prompt", where), target, optional_text(record, "subject", where)),
+        edit,
         (
-            Probe("rephrase", text_field(record, "rephrase_prompt", where), target),
-            Probe(
-                "neighbour",
-                text_field(record, "locality_prompt", where),
-                optional_text(record, "locality_ground_truth", where),
-            ),
+            *given.probe("consequence", "rephrase_prompt", edit.target),
+            *given.probe("neighbour", "locality_prompt", gold="locality_ground_truth"),
         ),
     )

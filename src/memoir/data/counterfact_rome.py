@@ -4,33 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import optional_text, text_field, text_list
+from memoir.data.defects import Notes
+from memoir.data.fields import Fields
+from memoir.data.portability import one_hop
 from memoir.errors import BadRecord
 from memoir.types import Edit, Probe, Record
 
+MEASURES = (
+    "Is a false fact told in other words, and is the same relation of many other subjects "
+    "left alone, also of those that truly have the new target?"
+)
+SOURCE = (
+    "EasyEdit's data collection (portability, one hop), https://github.com/zjunlp/EasyEdit; "
+    "after ROME, https://rome.baulab.info"
+)
+LICENCE = "MIT"
+FILES = {"edit": "counterfact/counterfact_portability_gpt4.json"}
 FIELDS = {"requested_rewrite", "paraphrase_prompts", "neighborhood_prompts"}
 
 
-def parse(record: dict[str, Any], where: str) -> Record:
+def parse(record: Any, where: str, notes: Notes) -> Record:
     """The rewrite's template filled with its subject → ``target_new``."""
-    rewrite = record["requested_rewrite"]
-    try:
-        target = text_field(rewrite["target_new"], "str", f"{where}, requested_rewrite.target_new")
-        truth = optional_text(rewrite.get("target_true") or {}, "str", f"{where}, target_true")
-        subject = text_field(rewrite, "subject", f"{where}, requested_rewrite")
-        prompt = text_field(rewrite, "prompt", f"{where}, requested_rewrite").replace("{}", subject)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadRecord(f"{where}: field 'requested_rewrite' is malformed ({error!r}).") from error
-    return Record(
-        Edit(prompt, target, subject),
-        (
-            *(
-                Probe("rephrase", text, target)
-                for text in text_list(record, "paraphrase_prompts", where)
-            ),
-            *(
-                Probe("neighbour", text, truth)
-                for text in text_list(record, "neighborhood_prompts", where)
-            ),
-        ),
-    )
+    given = Fields(record, where, notes)
+    edit, truth = _rewrite(given.inside("requested_rewrite"))
+    lists = [
+        ("rephrase", "paraphrase_prompts", edit.target),
+        ("neighbour", "neighborhood_prompts", truth),
+        ("attribute", "attribute_prompts", edit.target),
+    ]
+    probes = [
+        Probe(kind, text, expected)
+        for kind, field, expected in lists
+        if field in given or field in FIELDS
+        for text in given.texts(field, kind)
+    ]
+    return Record(edit, (*probes, *one_hop(given)))
+
+
+def _rewrite(rewrite: Fields) -> tuple[Edit, str | None]:
+    subject = rewrite.needed("subject", "subject")
+    template = rewrite.needed("prompt", "prompt")
+    if "{}" not in template:
+        raise BadRecord(
+            f"{rewrite.where}: field 'requested_rewrite.prompt' must hold {{}} where the subject "
+            f"goes, not {template!r}."
+        )
+    target = rewrite.inside("target_new").needed("str", "target")
+    truth = None
+    if "target_true" in rewrite:
+        truth = rewrite.inside("target_true").usable("str", "neighbour")
+    return Edit(template.replace("{}", subject), target, subject), truth

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoir.data import optional_text, text_field
-from memoir.types import Edit, Record
+from memoir.data.defects import Notes
+from memoir.data.fields import Fields
+from memoir.types import Record
+
+MEASURES = "Your own facts: are they told?"
+SOURCE = 'you: JSON lines such as {"prompt": "The CEO of Acme is", "target": "Dana Reyes"}'
+LICENCE = "yours"
+FILES = {"edit": ""}
+"""Any file: what is named as the folder of this set is the file itself."""
 
 FIELDS = {"prompt", "target"}
 
 
-def parse(record: dict[str, Any], where: str) -> Record:
+def parse(record: Any, where: str, notes: Notes) -> Record:
     """``prompt`` → ``target``; the subject is optional."""
-    return Record(
-        Edit(
-            text_field(record, "prompt", where),
-            text_field(record, "target", where),
-            optional_text(record, "subject", where),
-        )
-    )
+    return Record(Fields(record, where, notes).edit("prompt", "target"))

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -29,6 +29,9 @@ from memoir.host.tokens import Encoded, TokenBatch
 
 VOLATILE = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
 """Entries of a config that saving, moving or loading a model changes, but not what it computes."""
+
+ATTACHED = ",.;:!?)]}%…"
+"""What a text may go on with without a space."""
 
 _internal_pass: ContextVar[object | None] = ContextVar("memoir_internal_pass", default=None)
 """Set while memoir itself runs the model; attached modules stay out of such passes."""
@@ -139,7 +142,7 @@ class Host:
     # ------------------------------------------------------------------ text to tokens
 
     def encode(self, prompt: str, target: str | None = None) -> Encoded:
-        """Token ids of a bare prompt and, after one space, of its target.
+        """Token ids of a bare prompt and, after one space (none before a comma), of its target.
 
         Raises:
             BadInput: if the prompt or the target is empty.
@@ -176,7 +179,7 @@ class Host:
         return TokenBatch.of(rows, self.pad_id, self.device)
 
     def _target_ids(self, prompt: str, prompt_ids: list[int], target: str) -> list[int]:
-        gap = "" if prompt[-1].isspace() or target[0].isspace() else " "
+        gap = "" if prompt[-1].isspace() or target[0].isspace() or target[0] in ATTACHED else " "
         joint = list(self.tokenizer(prompt + gap + target)["input_ids"])
         if self.tokenizer.eos_token_id is not None and joint[-1:] == [self.tokenizer.eos_token_id]:
             joint = joint[:-1]  # some tokenizers close every text
@@ -260,30 +263,74 @@ class Host:
         """The same model with another site."""
         return Host(self.model, self.tokenizer, site, self.name)
 
-    @torch.no_grad()
-    def generate(self, rows: Sequence[Encoded], max_new_tokens: int) -> list[list[int]]:
+    def generate(
+        self, rows: Sequence[Encoded], max_new_tokens: int, exactly: bool = False
+    ) -> list[list[int]]:
         """Greedy continuations of the prompts, as token ids without padding and without the end token.
 
         Attached modules take part. Every row gives what it would give alone (up to the rounding of
         batched matrix products).
+
+        Args:
+            rows: the prompts.
+            max_new_tokens: longest continuation.
+            exactly: do not let the end token stop it (for timing).
         """
-        tokens = self.batch([Encoded(row.prompt) for row in rows])
+        return self.begin(
+            self.batch([Encoded(row.prompt) for row in rows]), max_new_tokens, exactly
+        )[0]
+
+    @torch.no_grad()
+    def begin(
+        self, tokens: TokenBatch, max_new_tokens: int, exactly: bool = False
+    ) -> tuple[list[list[int]], Any]:
+        """:meth:`generate` on a batch of prompts, with the key/value cache it leaves behind.
+
+        Args:
+            tokens: the prompts.
+            max_new_tokens: 0 fills the cache with the prompts alone.
+            exactly: as in :meth:`generate`.
+        """
+        if not max_new_tokens:
+            return [[] for _ in tokens.ids], self.step(tokens.ids, tokens.attention, keep=1)[1]
         given = self.model.generation_config
         greedy = GenerationConfig(
             max_new_tokens=max_new_tokens,
+            min_new_tokens=max_new_tokens if exactly else None,
             do_sample=False,
             pad_token_id=self.pad_id,
             eos_token_id=given.eos_token_id,
             bos_token_id=given.bos_token_id,
+            return_dict_in_generate=True,
         )
         output = self.model.generate(
             tokens.ids, attention_mask=tokens.attention.long(), generation_config=greedy
         )
         continuations = []
-        for row in output[:, tokens.ids.shape[1] :].tolist():
+        for row in output.sequences[:, tokens.ids.shape[1] :].tolist():
             end = next((i for i, token in enumerate(row) if token in self.end_ids), len(row))
             continuations.append(row[:end])
-        return continuations
+        return continuations, output.past_key_values
+
+    @torch.no_grad()
+    def step(
+        self,
+        ids: Int[Tensor, "batch new"],
+        attention: Bool[Tensor, "batch seq"],
+        cache: Any = None,
+        keep: int = 0,
+    ) -> tuple[Float[Tensor, "batch keep vocab"], Any]:
+        """Feed tokens that follow a cache (or begin one): their last logits, and the cache.
+
+        Args:
+            ids: the new tokens.
+            attention: true at real tokens, those in the cache included.
+            cache: what earlier tokens left behind.
+            keep: logits at this many last positions only; 0 for all of the new ones.
+        """
+        positions = (attention.long().cumsum(dim=1) - 1).clamp_min(0)[:, -ids.shape[1] :]
+        output = self._call(ids, attention, positions, keep, past_key_values=cache, use_cache=True)
+        return output.logits[:, -keep:], output.past_key_values
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids: special tokens removed, outer white space stripped."""
@@ -301,15 +348,20 @@ class Host:
         return not inside and not unicodedata.combining(first)
 
     def _forward(self, tokens: TokenBatch, keep: int = 0) -> Tensor:
-        options: dict[str, Any] = {"use_cache": False}
+        output = self._call(
+            tokens.ids, tokens.attention, tokens.position_ids, keep, use_cache=False
+        )
+        logits: Tensor = output.logits
+        return logits[:, -keep:]
+
+    def _call(
+        self, ids: Tensor, attention: Tensor, positions: Tensor, keep: int, **options: Any
+    ) -> Any:
         if "position_ids" in self._accepted:
-            options["position_ids"] = tokens.position_ids
+            options["position_ids"] = positions
         if "logits_to_keep" in self._accepted:
             options["logits_to_keep"] = keep
-        logits: Tensor = self.model(
-            input_ids=tokens.ids, attention_mask=tokens.attention.long(), **options
-        ).logits
-        return logits[:, -keep:]
+        return self.model(input_ids=ids, attention_mask=attention.long(), **options)
 
     @contextmanager
     def _own_pass(self) -> Iterator[object]:

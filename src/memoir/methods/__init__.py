@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any
 
@@ -19,11 +21,17 @@ def available() -> list[str]:
 def get(name: str) -> Any:
     """The method class of a name.
 
+    Args:
+        name: one of :func:`available`, or ``package.module:Class`` for a method of one's own.
+
     Raises:
         UnknownName: no such method.
     """
+    if ":" in name:
+        return _own(name)
     if name not in available():
-        raise UnknownName.among("method", name, available())
+        hint = "A method of your own is named package.module:Class."
+        raise UnknownName.among("method", name, available(), hint)
     module = import_module(f"{__name__}.{name}")
     for value in vars(module).values():
         if (
@@ -35,12 +43,28 @@ def get(name: str) -> Any:
     raise UnknownName(f"the file of method '{name}' defines no class with a 'paper'.")
 
 
-def preset(method: Any, name: str) -> Any:
-    """A method's named settings.
+def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
+    """A method's config: a preset with single settings replaced.
 
     Raises:
-        UnknownName: no such preset.
+        UnknownName: no such preset or setting.
     """
-    if name not in method.presets:
-        raise UnknownName.among("preset", name, method.presets)
-    return method.presets[name]
+    if preset not in method.presets:
+        raise UnknownName.among("preset", preset, method.presets)
+    chosen = method.presets[preset]
+    known = [field.name for field in fields(chosen)]
+    for name in settings:
+        if name not in known:
+            raise UnknownName.among(f"setting of {method.__name__}", name, known)
+    return replace(chosen, **settings)
+
+
+def _own(name: str) -> Any:
+    module, _, wanted = name.partition(":")
+    try:
+        return getattr(import_module(module), wanted)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownName(
+            f"no method '{name}' ({error}). Give package.module:Class of an importable class that "
+            f"keeps the contract of memoir.methods.base, or one of: {', '.join(available())}."
+        ) from error

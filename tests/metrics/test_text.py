@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoir.metrics.free_generation import begins_with, contains, normalise
+from memoir.metrics.text import begins_with, contains, normalise
 
 WORDS = st.lists(st.text("abcXYZéß019", min_size=1, max_size=6), min_size=1, max_size=4)
 

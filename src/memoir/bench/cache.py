@@ -1,0 +1,64 @@
+"""What the unedited model said, kept on disk: it never changes, and every run asks the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from memoir.metrics.base import Ask, Say
+from memoir.types import Answer, Score
+
+
+class UneditedCache:
+    """Answers of one model to questions asked without edits.
+
+    Args:
+        path: an SQLite file, made if it does not exist; processes may share it.
+        identity: what distinguishes this model from others, see :meth:`memoir.host.Host.identity`.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._model = f"{identity['hash']}/{identity['dtype']}"
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, answer TEXT)")
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    def get(self, ask: Ask) -> Answer | Score | None:
+        """The answer to a question, if it was asked before."""
+        found = self._db.execute("SELECT answer FROM said WHERE key = ?", [self._key(ask)])
+        row = found.fetchone()
+        if row is None:
+            return None
+        values = json.loads(row[0])
+        if isinstance(ask, Say):
+            return Answer(values["text"])
+        return Score(tuple(values["correct"]), tuple(values["predicted"]), values["loss"])
+
+    def put(self, answers: Iterable[tuple[Ask, Answer | Score]]) -> None:
+        """Keep answers, all of them or none."""
+        rows = [(self._key(ask), json.dumps(_plain(answer))) for ask, answer in answers]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def _key(self, ask: Ask) -> str:
+        fields = asdict(ask)
+        for comment in ("about", "want"):  # do not change what is said
+            fields.pop(comment, None)
+        text = json.dumps([self._model, type(ask).__name__, fields], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(answer: Answer | Score) -> dict[str, object]:
+    if isinstance(answer, Answer):
+        return {"text": answer.text}
+    return asdict(answer)

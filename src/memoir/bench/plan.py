@@ -1,0 +1,181 @@
+"""A plan: which methods meet which data sets, in what order, and what is measured.
+
+model = "smollm2"
+checkpoints = [1, 10, 100, 1000]
+seeds = [0]
+
+[[data]]
+name = "zsre"
+
+[[method]]
+name = "memoir"
+preset = "default"
+
+[metrics.teacher_forcing]
+[metrics.free_generation]
+chat = true
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from memoir import data, methods, metrics
+from memoir.errors import BadInput, UnknownName
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataPlan(_Strict):
+    """One data set.
+
+    Attributes:
+        name: see ``memoir data``.
+        split: which of its files.
+        probes_per_kind: at most so many probes of each kind and record; None for all.
+        kinds: kinds of probes to keep; None for all.
+    """
+
+    name: str
+    split: str = "edit"
+    probes_per_kind: int | None = Field(None, ge=1)
+    kinds: tuple[str, ...] | None = None
+
+
+class MethodPlan(_Strict):
+    """One method.
+
+    Attributes:
+        name: see :func:`memoir.methods.available`, or ``package.module:Class`` for one's own.
+        preset: its named settings.
+        settings: single settings that replace the preset's.
+        label: how it is called in reports; the preset if not given.
+    """
+
+    name: str
+    preset: str = "default"
+    settings: dict[str, Any] = Field(default_factory=dict)
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9._+-]+$")
+
+
+class Plan(_Strict):
+    """A grid of method × data set × seed.
+
+    Attributes:
+        name: begins the names of its runs; the file's name if not given.
+        model, dtype, device_map: as in :meth:`memoir.Editor.open`.
+        checkpoints: numbers of edits after which everything made so far is evaluated; the last is
+            the number of edits of a run.
+        seeds: of order and method.
+        order: ``file``, or ``shuffled`` by the seed.
+        immediate: metrics also taken right after each edit, before any later one.
+        data, method: the grid.
+        metrics: options by metric.
+        skip_bad: leave malformed records out, and count them, instead of stopping.
+    """
+
+    name: str = ""
+    model: str = "smollm2"
+    dtype: str = "auto"
+    device_map: str | None = None
+    checkpoints: tuple[int, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    order: Literal["file", "shuffled"] = "file"
+    immediate: tuple[str, ...] = ()
+    data: tuple[DataPlan, ...] = Field(min_length=1)
+    method: tuple[MethodPlan, ...] = Field(min_length=1)
+    metrics: dict[str, dict[str, Any]] = Field(min_length=1)
+    skip_bad: bool = False
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _rising(cls, given: tuple[int, ...]) -> tuple[int, ...]:
+        if given[0] < 1 or any(b <= a for a, b in pairwise(given)):
+            raise ValueError("must be rising numbers of edits, from 1 on")
+        return given
+
+
+class Cell(_Strict):
+    """One run of a plan: one method on one data set with one seed."""
+
+    plan: Plan
+    data: DataPlan
+    method: MethodPlan
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the run and of its files."""
+        label = self.method.label or f"{self.method.name.replace(':', '.')}-{self.method.preset}"
+        return f"{self.plan.name}-{self.data.name}-{label}-seed{self.seed}"
+
+
+def read_plan(path: Path) -> Plan:
+    """A plan from its TOML file, every name in it checked.
+
+    Raises:
+        BadInput: the file cannot be read, or an entry is wrong; the message names it.
+        UnknownName: no such method, preset, setting, data set, metric or option.
+    """
+    try:
+        entries = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the plan {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"the plan {path} is no TOML: {error}.") from error
+    try:
+        plan = Plan(**{"name": path.stem, **entries})
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc']) or 'plan'}: {each['msg']}, not "
+            f"{each['input']!r}"
+            for each in error.errors()
+        )
+        raise BadInput(f"the plan {path} is wrong: {wrong}.") from error
+    _check_names(plan)
+    return plan
+
+
+def cells(plan: Plan) -> list[Cell]:
+    """Every run of the plan, in order.
+
+    Raises:
+        BadInput: two runs have the same name.
+    """
+    found = [
+        Cell(plan=plan, data=data_plan, method=method, seed=seed)
+        for data_plan in plan.data
+        for method in plan.method
+        for seed in plan.seeds
+    ]
+    names = [cell.name for cell in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadInput(
+            f"two runs of the plan are called {twice[0]}; tell their methods apart with a label."
+        )
+    return found
+
+
+def _check_names(plan: Plan) -> None:
+    for data_plan in plan.data:
+        data.get(data_plan.name)
+    for method in plan.method:
+        methods.configured(methods.get(method.name), method.preset, method.settings)
+    for name, options in plan.metrics.items():
+        metrics.make(name, options)
+    for name in plan.immediate:
+        if name not in plan.metrics:
+            raise UnknownName.among("metric of this plan", name, plan.metrics)

@@ -1,0 +1,59 @@
+"""The scores as sentences."""
+
+from __future__ import annotations
+
+from memoir.bench.report.numbers import about, edits_words
+from memoir.bench.report.results import Checkpoint, DataSet, Series
+from memoir.bench.report.tables_headline import PERPLEXITY
+from memoir.bench.report.words import lower_is_better
+
+MOST = 4
+_PARTS = {
+    "reliability": "gives the taught answer to {} of the taught prompts",
+    "generalization": "gives it to {} of the same questions in other words",
+    "locality": "answers {} of the unrelated questions as before",
+}
+
+
+def in_words(data_set: DataSet) -> tuple[list[str], list[tuple[str, str]]]:
+    """What is left out, if anything, and a sentence for each of the best series, by label."""
+    series = [each for each in data_set.series if not each.edits_nothing]
+    ranked = sorted(series, key=_quality)[:MOST]
+    said = [(each.label, _sentence(each.last)) for each in ranked]
+    left = len(series) - len(ranked)
+    more = (
+        [f"The best {MOST} of {len(series)} methods in words; all are in the table."]
+        if left
+        else []
+    )
+    return more, [(label, words) for label, words in said if words]
+
+
+def _quality(series: Series) -> tuple[float, ...]:
+    """Sorts the best first."""
+    for name in ("generalization_fg", "reliability_fg", "generalization_tf", PERPLEXITY):
+        found = series.last.measure(name)
+        if found:
+            return (found.value if lower_is_better(name) else -found.value,)
+    return (float("inf"),)
+
+
+def _sentence(point: Checkpoint) -> str:
+    parts = []
+    for mode, words in (("fg", "in free text"), ("tf", "teacher forced")):
+        found = {stem: point.measure(f"{stem}_{mode}") for stem in _PARTS}
+        parts = [_PARTS[stem].format(_percent(one.value)) for stem, one in found.items() if one]
+        if parts:
+            parts[-1] += f" ({words})"
+            break
+    surprise = point.measure(PERPLEXITY)
+    if surprise:
+        parts.insert(0, f"reads the correct text with a perplexity of {about(surprise.value)}")
+    if not parts:
+        return ""
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+    return f"after {edits_words(point.n)}, {listed}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"

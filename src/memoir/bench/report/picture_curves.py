@@ -1,0 +1,148 @@
+"""Retention curves: what becomes of the scores as edits are added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from memoir.bench.report.layout import apart, spaced
+from memoir.bench.report.numbers import score
+from memoir.bench.report.picture import MARKERS, PAPER, Drawing, Picture, axes, draw
+from memoir.bench.report.results import DataSet, Measure, Series
+from memoir.bench.report.series_style import colour, keys, shortened
+from memoir.bench.report.words import MODES, QUESTIONS
+
+STEMS = ("reliability", "generalization", "locality", "neighbour")
+LABELLED = 5
+"""With more series than this, names stand in the legend only."""
+
+CAPTION = (
+    "Read from left to right: more and more edits have been made (the axis counts 1, 10, 100, … in "
+    "equal steps), and all of them are asked again; a line that stays high is a model that forgets "
+    "nothing. Solid is free text, dashed is teacher forced, the band is the solid line's "
+    "95 % interval, hollow marks are scores taken right after each edit, before later ones "
+    "could disturb it."
+)
+SURPRISE = (
+    "Perplexity. How surprised is the model by the taught answer? (1: not at all; lower is better)"
+)
+_LINES = {"fg": ("-", 1.7, 4.2), "tf": ("--", 1.1, 2.6), "perplexity": ("-", 1.7, 4.2)}
+_Point = tuple[int, Measure]
+
+
+def curves(data_set: DataSet, name: str) -> Picture | None:
+    """One drawing per question asked; None if nothing was asked."""
+    stems = [stem for stem in STEMS if any(data_set.has(f"{stem}_{mode}") for mode in MODES)]
+    drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in stems]
+    if data_set.has("reliability_perplexity"):
+        drawings.insert(0, _drawing(data_set, "reliability", ("perplexity",), f"{name}-perplexity"))
+    if not drawings:
+        return None
+    return Picture("What is kept as edits are added", CAPTION, tuple(drawings), keys(data_set))
+
+
+def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) -> Drawing:
+    scores = modes != ("perplexity",)
+    title = f"{stem.capitalize()}. {QUESTIONS[stem]}"
+    if not scores:
+        title = SURPRISE
+
+    def paint(figure: Figure) -> None:
+        labelled = len(data_set.series) <= LABELLED
+        ax = axes(figure, 0.42, 0.46, 1.02 if labelled else 0.12, 0.1)
+        _frame(ax, data_set, scores)
+        for series in data_set.series:
+            for mode in modes:
+                _line(ax, series, f"{stem}_{mode}", mode)
+            _band(ax, series, [f"{stem}_{mode}" for mode in modes])
+        if labelled:
+            _label_ends(ax, data_set, stem, modes)
+
+    return Drawing(title, draw(name, (4.1, 2.7), _says(data_set, stem, modes), paint))
+
+
+def _frame(ax: Axes, data_set: DataSet, scores: bool) -> None:
+    counts = sorted({point.n for each in data_set.series for point in each.checkpoints if point.n})
+    ax.set_xscale("log")
+    ax.set_xlim((counts or [1])[0] / 1.3, (counts or [1])[-1] * 1.3)
+    named = apart(counts)
+    ax.set_xticks(counts, [f"{n:,}" if n in named else "" for n in counts])
+    ax.minorticks_off()
+    ax.set_xlabel("edits made")
+    ax.grid(axis="y")
+    ax.set_axisbelow(True)
+    if scores:
+        ax.set_ylim(-0.02, 1.04)
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+
+
+def _line(ax: Axes, series: Series, name: str, mode: str) -> None:
+    found = list(_points(series, name))
+    dash, width, size = _LINES[mode]
+    look: dict[str, Any] = {"color": colour(series), "zorder": 3 - series.rank / 100}
+    marker = MARKERS[series.rank % len(MARKERS)]
+    x = [n for n, _ in found]
+    ax.plot(x, [one.value for _, one in found], dash, lw=width, marker=marker, ms=size, **look)
+    for n, one in found:
+        if len(one.values) > 1:
+            ax.plot([n] * len(one.values), one.values, ".", ms=3, alpha=0.7, **look)
+    made = list(_points(series, name, "immediate"))
+    hollow: dict[str, Any] = {
+        "mfc": PAPER,
+        "mec": colour(series),
+        "mew": 1.0,
+        "zorder": 2.5,
+    }
+    ax.plot([n for n, _ in made], [one.value for _, one in made], marker, ms=size + 1.6, **hollow)
+
+
+def _band(ax: Axes, series: Series, names: list[str]) -> None:
+    """The interval of the first of these that was measured; more would hide each other."""
+    for name in names:
+        found = list(_points(series, name))
+        if found:
+            low, high = [one.low for _, one in found], [one.high for _, one in found]
+            ax.fill_between(
+                [n for n, _ in found], low, high, color=colour(series), alpha=0.15, lw=0
+            )
+            return
+
+
+def _points(series: Series, name: str, *where: str) -> Iterator[_Point]:
+    for point in series.checkpoints:
+        found = point.measure(name, *where)
+        if found and point.n and isfinite(found.value):
+            yield point.n, found
+
+
+def _label_ends(ax: Axes, data_set: DataSet, stem: str, modes: tuple[str, ...]) -> None:
+    ends = []
+    for series in data_set.series:
+        for mode in modes:
+            found = list(_points(series, f"{stem}_{mode}"))
+            if found:
+                ends.append((series, found[-1][1].value))
+                break
+    low, high = ax.get_ylim()
+    places = spaced([y for _, y in ends], (high - low) / 15, low, high)
+    for (series, y), place in zip(ends, places, strict=True):
+        at = (place - low) / (high - low)
+        end = (y - low) / (high - low)
+        look: dict[str, Any] = {"color": colour(series), "transform": ax.transAxes}
+        ax.plot([1.0, 1.04], [end, at], lw=0.7, clip_on=False, **look)
+        ax.text(1.05, at, shortened(series.label), size=8, va="center", **look)
+
+
+def _says(data_set: DataSet, stem: str, modes: tuple[str, ...]) -> str:
+    parts = []
+    for series in data_set.series:
+        for mode in modes:
+            found = list(_points(series, f"{stem}_{mode}"))
+            if found:
+                numbers = ", ".join(f"{score(one.value)} after {n:,}" for n, one in found)
+                parts.append(f"{series.label}, {MODES.get(mode, mode)}: {numbers}")
+    return f"{stem} by number of edits made. " + "; ".join(parts) + "."

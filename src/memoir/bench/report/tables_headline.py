@@ -1,0 +1,104 @@
+"""The table that is read first: every method after its last edit, and the papers' rows."""
+
+from __future__ import annotations
+
+from memoir.bench.report.numbers import MISSING, range_of, score
+from memoir.bench.report.published import Published, published
+from memoir.bench.report.results import DataSet, Series
+from memoir.bench.report.table import Cell, Column, Row, Table, mark_best, measured
+from memoir.bench.report.words import MODES, lower_is_better
+
+STEMS = ("reliability", "generalization", "locality")
+PERPLEXITY = "reliability_perplexity"
+
+CAPTION = (
+    "After all edits were made. A score is a share of n questions, from 0 to 1, and higher is better. "
+    "In square brackets the 95 % interval: where it would be expected if the questions were drawn "
+    "again. Bold: best of those with as many edits, and its interval overlaps no other."
+)
+SEEDS = (
+    "Where several seeds were run, the mean, and in round brackets the least and the most of them."
+)
+NOT_COMPARABLE = (
+    "Rows marked “published” are copied from papers: measured by others, with the model named in the "
+    "row. Another model is not comparable one to one: compare these rows with each other."
+)
+
+
+def headline(data_set: DataSet) -> Table:
+    """Scores at the last checkpoint, one row per method."""
+    names = headline_metrics(data_set)
+    marked = _best_marked(data_set, names)
+    ours = tuple(
+        _row(each, [marked[name][i] for name in names], names)
+        for i, each in enumerate(data_set.series)
+    )
+    theirs = tuple(_published_row(each, names) for each in _papers(data_set))
+    several = any(len(each.last.results) > 1 for each in data_set.series)
+    notes = ((SEEDS,) if several else ()) + ((NOT_COMPARABLE, _measure(data_set)) if theirs else ())
+    return Table("The scores", CAPTION, _columns(names), ours + theirs, notes)
+
+
+def headline_metrics(data_set: DataSet) -> list[str]:
+    """The names that head this data set's tables: those that some series has."""
+    names = [f"{stem}_{mode}" for mode in MODES for stem in STEMS]
+    names.insert(len(names) if data_set.has("reliability_fg") else 0, PERPLEXITY)
+    return [name for name in names if data_set.has(name)]
+
+
+def metric_columns(names: list[str]) -> list[Column]:
+    """A column per metric, free text and teacher forced each under a common title."""
+    columns = []
+    for name in names:
+        stem, _, mode = name.partition("_")
+        title = stem if mode in MODES else "perplexity, lower is better"
+        columns.append(Column(title, MODES.get(mode, "")))
+    return columns
+
+
+def _columns(names: list[str]) -> tuple[Column, ...]:
+    first = [Column("method", numeric=False), Column("model", numeric=False), Column("edits")]
+    return (*first, *metric_columns(names), Column("n"))
+
+
+def _row(series: Series, cells: list[Cell], names: list[str]) -> Row:
+    seeds = len(series.last.results)
+    who = Cell(series.label, f"({seeds} seeds)" if seeds > 1 else "")
+    found = [series.last.measure(name) for name in names]
+    asked = range_of([one.n for one in found if one and one.n is not None])
+    edits = Cell(MISSING if series.edits_nothing else f"{series.last.n:,}")
+    return Row(
+        (who, Cell(series.model), edits, *cells, Cell(asked)),
+        "reference" if series.edits_nothing else "",
+    )
+
+
+def _best_marked(data_set: DataSet, names: list[str]) -> dict[str, list[Cell]]:
+    marked = {}
+    for name in names:
+        found = [each.last.measure(name) for each in data_set.series]
+        cells = [measured(one, score(one.value) if one else "") for one in found]
+        for n in {each.last.n for each in data_set.series}:
+            alike = [
+                None if each.edits_nothing or each.last.n != n else one
+                for each, one in zip(data_set.series, found, strict=True)
+            ]
+            cells = mark_best(cells, alike, lower_is_better(name))
+        marked[name] = cells
+    return marked
+
+
+def _papers(data_set: DataSet) -> list[Published]:
+    return published(data_set.title)
+
+
+def _published_row(row: Published, names: list[str]) -> Row:
+    scores = [row.score(name) for name in names]
+    cells = [Cell(MISSING if one is None else f"{one:.2f}") for one in scores]
+    who = Cell(row.method, row.source)
+    return Row((who, Cell(row.model), Cell(f"{row.n:,}"), *cells, Cell(MISSING)), "published")
+
+
+def _measure(data_set: DataSet) -> str:
+    measures = sorted({row.measure for row in _papers(data_set)})
+    return f"Published scores are {' and '.join(measures)}; none is of free text."

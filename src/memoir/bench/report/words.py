@@ -1,0 +1,109 @@
+"""Names and explanations for readers who have not read the paper."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from memoir import metrics
+from memoir.metrics.base import Output
+
+MODES = {"fg": "free text", "tf": "teacher forced"}
+"""The two ways of asking, first the one that a user meets."""
+
+QUESTIONS = {
+    "reliability": "Is the taught answer given to the taught prompt?",
+    "generalization": "Is it also given when the question is put in other words?",
+    "locality": "Do answers to unrelated questions stay what they were?",
+    "neighbour": "Do answers about other subjects of the same kind stay what they were?",
+    "consequence": "Is what follows from the taught fact answered rightly?",
+    "alias": "Is the taught answer given when the subject goes by another name?",
+    "attribute": "Do other facts about the same subject stay what they were?",
+}
+"""What each score asks, in plain words."""
+
+SHOULD_FIRE = ("edit", "rephrase", "alias", "consequence")
+"""Kinds of questions on which an edit should act."""
+
+KINDS = {
+    "edit": "the taught prompt",
+    "rephrase": "the same in other words",
+    "alias": "subject by another name",
+    "consequence": "what follows from the fact",
+    "neighbour": "other subject, same wording",
+    "same_subject": "same subject, other fact",
+    "attribute": "same subject, other fact",
+    "locality": "unrelated question",
+    "forgetfulness": "fact that must not be forgotten",
+}
+
+_TITLES = {
+    "zsre": "ZsRE",
+    "counterfact": "CounterFact",
+    "counterfact_rome": "CounterFact",
+    "selfcheckgpt": "SelfCheckGPT",
+    "selfcheck": "SelfCheckGPT",
+    "mquake": "MQuAKE",
+    "ripple": "RippleEdits",
+    "rippleedits": "RippleEdits",
+    "wikibigedit": "WikiBigEdit",
+}
+
+_ABOUT = {
+    "ZsRE": "Short questions about people, places and works. Each is taught a new answer, and asked "
+    "again in other words; the unrelated questions come from everyday web searches.",
+    "CounterFact": "True statements are replaced by false ones that the model would not have said "
+    "by itself, so that an answer can only come from the edit.",
+    "SelfCheckGPT": "Passages in which a model made things up are replaced by correct ones. The "
+    "answers are long, so one asks how surprised the model still is by the correct text "
+    "(perplexity: 1 is not at all, lower is better), not whether it says it word by word.",
+}
+
+_MODE_WORDS = {
+    **MODES,
+    "exact": "free text, exact",
+    "contains": "free text, contained",
+    "chat": "in chat",
+    "chat_contains": "in chat, contained",
+    "judge": "judged",
+    "perplexity": "perplexity",
+}
+
+
+def data_set_title(name: str) -> str:
+    """A data set's usual spelling."""
+    return _TITLES.get(name.lower(), name)
+
+
+def about_data_set(title: str) -> str:
+    """What a data set holds; empty if we do not know it."""
+    return _ABOUT.get(title, "")
+
+
+def kind_words(kind: str) -> str:
+    """A kind of question in plain words."""
+    return KINDS.get(kind, kind.replace("_", " "))
+
+
+def metric_words(name: str) -> str:
+    """A metric's name in plain words: ``reliability_fg`` is "reliability, free text"."""
+    stem, _, mode = name.partition("_")
+    if mode in _MODE_WORDS:
+        return f"{stem}, {_MODE_WORDS[mode]}"
+    return name.replace("_", " ")
+
+
+def means(name: str) -> str:
+    """A metric's definition, as the metrics give it; empty for an unknown one."""
+    output = _outputs().get(name)
+    return output.means if output else ""
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether less of this metric is better."""
+    output = _outputs().get(name)
+    return output is not None and output.better == "lower"
+
+
+@cache
+def _outputs() -> dict[str, Output]:
+    return metrics.outputs()

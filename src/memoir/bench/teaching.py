@@ -1,0 +1,118 @@
+"""Making the edits of a run, in order, each with its row in the run file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memoir.bench.journal import Journal, Row
+from memoir.editor import Editor
+from memoir.errors import BadInput, EditRefused
+from memoir.store import Entry
+from memoir.types import Receipt, Record
+
+
+class Teacher:
+    """Teaches records one after another, as many side by side as the method's settings say.
+
+    The store is written before the run file. A process killed between the two leaves one edit in
+    the store that has no row; its row is made from the store when the run goes on.
+
+    Args:
+        editor: what learns.
+        records: in order.
+        journal: where rows go.
+
+    Raises:
+        IndexError: the store holds an edit that is none of the records.
+
+    Attributes:
+        ids: for each record taught so far, its edit's id; None if it was refused.
+    """
+
+    def __init__(self, editor: Editor, records: Sequence[Record], journal: Journal) -> None:
+        self._editor = editor
+        self._records = records
+        self._journal = journal
+        entries = iter(editor.log())
+        self.ids: list[str | None] = [
+            None if row["refused"] is not None else next(entries).row.id
+            for row in journal.of("edit")
+        ]
+        self._index = {id: index for index, id in enumerate(self.ids) if id is not None}
+        for entry in entries:
+            self._recover(entry)
+
+    def index_of(self, id: str | None) -> int | None:
+        """The record whose edit has this id."""
+        return None if id is None else self._index[id]
+
+    def teach(self, until: int) -> None:
+        """Teach the next batch; never beyond the record ``until``."""
+        begin = len(self.ids)
+        size = getattr(self._editor.method.config, "batch_size", 1)
+        batch = self._records[begin : min(begin + size, until)]
+        try:
+            self._editor.edit_many([record.edit for record in batch], on_done=self._note)
+        except BadInput:
+            # One of them cannot be given to this model at all: find out which, one at a time.
+            for record in batch:
+                self._teach_alone(record)
+
+    def _teach_alone(self, record: Record) -> None:
+        try:
+            self._editor.edit_many([record.edit], on_done=self._note)
+        except BadInput as error:
+            self._note(EditRefused(str(error)))
+
+    def _recover(self, entry: Entry) -> None:
+        """Write the rows that a killed run owed for an edit in the store."""
+        while self._records[len(self.ids)].edit != entry.edit:
+            lost = "the run was interrupted before the reason was written"
+            self._note(EditRefused(lost))
+        index = len(self.ids)
+        self._journal.write([_from_store(index, entry, self._editor)])
+        self.ids.append(entry.row.id)
+        self._index[entry.row.id] = index
+
+    def _note(self, result: Receipt | EditRefused) -> None:
+        index = len(self.ids)
+        if isinstance(result, EditRefused):
+            row = _refused(index, result)
+            self.ids.append(None)
+        else:
+            row = _made(index, result)
+            self.ids.append(result.id)
+            self._index[result.id] = index
+        self._journal.write([row])
+
+
+def _made(index: int, receipt: Receipt) -> Row:
+    return {
+        "kind": "edit",
+        "index": index,
+        "refused": None,
+        "steps": receipt.steps,
+        "loss": round(receipt.loss, 6),
+        "said": receipt.said,
+        "bytes": receipt.bytes,
+        "seconds": {stage: round(taken, 4) for stage, taken in receipt.seconds.items()},
+    }
+
+
+def _refused(index: int, error: EditRefused) -> Row:
+    reason = f"{type(error).__name__}: {error}"
+    return {"kind": "edit", "index": index, "refused": reason}
+
+
+def _from_store(index: int, entry: Entry, editor: Editor) -> Row:
+    body = entry.row.body
+    return {
+        "kind": "edit",
+        "index": index,
+        "refused": None,
+        "steps": len(body["losses"]) - 1,
+        "loss": body["losses"][-1],
+        "said": body["said"],
+        "bytes": editor.store.size(entry.row),
+        "seconds": {stage: round(taken, 4) for stage, taken in body["seconds"].items()},
+    }

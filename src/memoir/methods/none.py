@@ -1,0 +1,76 @@
+"""No editing at all: the unedited model as a row of every table.
+
+Whatever a method achieves must be read against what the model says anyway.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor
+
+from memoir.errors import EditRefused
+from memoir.host import Attachment, Host
+from memoir.host.answering import answer
+from memoir.methods.base import Change, Prepared
+from memoir.types import Edit, Match, Progress, no_progress
+
+
+@dataclass(frozen=True)
+class NoneConfig:
+    """Nothing to set but how many edits are read side by side."""
+
+    batch_size: int = 16
+
+
+class Unedited:
+    """Accepts every edit and does nothing."""
+
+    Config: ClassVar[type] = NoneConfig
+    presets: ClassVar[Mapping[str, NoneConfig]] = {"default": NoneConfig()}
+    paper: ClassVar[str] = "none: the model as it is"
+    undo: ClassVar[Literal["exact", "replay"]] = "exact"
+
+    def __init__(self, host: Host, prepared: Prepared) -> None:
+        self.host = host
+        self.config: NoneConfig = prepared.config
+        self.attachment = Attachment(host, self)
+
+    def close(self) -> None:
+        self.attachment.undo()
+
+    @classmethod
+    def prepare(cls, host: Host, config: NoneConfig, progress: Progress = no_progress) -> Prepared:
+        """Nothing to measure."""
+        return Prepared(config, {}, {})
+
+    def fit(
+        self, edits: Sequence[Edit], progress: Progress = no_progress
+    ) -> list[Change | EditRefused]:
+        """Look how well the model already says each target."""
+        start = time.perf_counter()
+        rows = [self.host.encode(edit.prompt, edit.target) for edit in edits]
+        answered = answer(self.host, rows, [[row.target] for row in rows], 0)
+        seconds = (time.perf_counter() - start) / len(edits)
+        return [
+            Change(edit, {}, (score.loss,), all(score.correct), {"read": seconds})
+            for edit, (_, (score,)) in zip(edits, answered, strict=True)
+        ]
+
+    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing to do."""
+
+    def remove(self, id: str) -> None:
+        """Nothing to do."""
+
+    def decide(self, activations: Tensor, prompt: Tensor) -> None:
+        """There is nothing to route."""
+
+    def act(self, activations: Tensor, output: Tensor, route: Any) -> None:
+        """Leave the site's output as it is."""
+
+    def verdicts(self, route: Any) -> list[Match]:
+        return []

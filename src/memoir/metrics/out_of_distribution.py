@@ -1,0 +1,52 @@
+"""Out of distribution (Temporal): does an edit help with a true text that was written by others?
+
+Temporal teaches an emerging entity by one description and tests it on another, found in the wild,
+that begins with the same words: the text is fed, and its tokens are scored. The comparison with the
+unedited model tells what the edit adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from memoir.metrics.base import Ask, Force, Output, Said
+from memoir.types import Record
+
+
+@dataclass(frozen=True)
+class OutOfDistribution:
+    """Token accuracy and cross-entropy on the other description."""
+
+    over: ClassVar[str] = "records"
+    outputs: ClassVar[dict[str, Output]] = {
+        "ood_tf": Output("higher", "Share of the other text's tokens that rank first, fed."),
+        "ood_unedited_tf": Output("higher", "The same for the unedited model."),
+        "ood_perplexity": Output(
+            "lower", "Perplexity of the other text: exp of the mean cross-entropy.", "exp"
+        ),
+        "ood_unedited_perplexity": Output("lower", "The same for the unedited model.", "exp"),
+    }
+
+    def asks(self, record: Record) -> Sequence[Ask]:
+        """The other text, with and without the edits."""
+        return [
+            Force(probe.prompt, probe.expected, edits)
+            for probe in record.of("ood")
+            if probe.expected
+            for edits in (True, False)
+        ]
+
+    def score(self, record: Record, said: Said, own: str | None) -> dict[str, float]:
+        """Four numbers; none if the record has no such text."""
+        asks = self.asks(record)[:2]
+        if not asks:
+            return {}
+        new, old = (said[ask] for ask in asks if isinstance(ask, Force))
+        return {
+            "ood_tf": new.accuracy,
+            "ood_unedited_tf": old.accuracy,
+            "ood_perplexity": new.loss,
+            "ood_unedited_perplexity": old.loss,
+        }
