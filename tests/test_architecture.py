@@ -23,6 +23,7 @@ FLOORS = {
     "fold": 4,
     "editor": 4,
     "demo": 5,
+    "bench": 5,
     "cli": 6,
     "__init__": 6,
     "__main__": 7,

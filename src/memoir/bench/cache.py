@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from memoir.errors import RunFull
 from memoir.metrics.base import Ask, Say
 from memoir.types import Answer, Score
 
@@ -23,9 +24,10 @@ class UneditedCache:
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._model = f"{identity['hash']}/{identity['dtype']}"
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
+        # Not in WAL mode: switching to it fails when several processes open a new file at once.
         self._db.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, answer TEXT)")
 
     def close(self) -> None:
@@ -44,11 +46,23 @@ class UneditedCache:
         return Score(tuple(values["correct"]), tuple(values["predicted"]), values["loss"])
 
     def put(self, answers: Iterable[tuple[Ask, Answer | Score]]) -> None:
-        """Keep answers, all of them or none."""
+        """Keep answers, all of them or none.
+
+        Raises:
+            RunFull: the disk took no more.
+        """
         rows = [(self._key(ask), json.dumps(_plain(answer))) for ask, answer in answers]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?)", rows)
-        self._db.execute("COMMIT")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise RunFull(
+                f"{self._path} could not be extended ({error}); finished rows of the run stay. Make "
+                "room and run the same command again."
+            ) from error
 
     def _key(self, ask: Ask) -> str:
         fields = asdict(ask)

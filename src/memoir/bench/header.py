@@ -48,16 +48,24 @@ def header(cell: Cell, taught: Stream, editor: Editor) -> Row:
 
 def circumstances() -> dict[str, Any]:
     """Machine, versions and commit that a result belongs to."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "versions": {name: version(name) for name in ("torch", "transformers", "memoir-edit")},
-        "commit": found.stdout.strip(),
+        "commit": _commit(),
         "date": date.today().isoformat(),
     }
+
+
+def _commit() -> str:
+    """Of the working tree this package lies in; empty without one, or without git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return found.stdout.strip()

@@ -94,13 +94,19 @@ class Journal:
             if self.rows:
                 _check_same(self.rows[0], header, path)
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
             self._file.truncate(len(_complete(path)))
             if not self.rows:
                 self.write([header])
-            elif any(self.rows[0][key] != header[key] for key in CIRCUMSTANCES):
+                return
+            latest = [self.rows[0], *self.of("resumed")][-1]
+            if any(latest.get(key) != header[key] for key in CIRCUMSTANCES):
                 self.write([{"kind": "resumed", **{key: header[key] for key in CIRCUMSTANCES}}])
         except BaseException:
-            self._lock.release()
+            self.close()
             raise
 
     def write(self, rows: Iterable[Row]) -> None:

@@ -21,17 +21,24 @@ from __future__ import annotations
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from memoir import data, methods, metrics
 from memoir.errors import BadInput, UnknownName
+from memoir.metrics.base import GIVES_TARGET, STAYS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+KINDS = (*(kind for kind in GIVES_TARGET if kind != "edit"), "ood", *STAYS)
+"""Kinds of probes."""
 
 
 class _Strict(BaseModel):
@@ -86,12 +93,12 @@ class Plan(_Strict):
         skip_bad: leave malformed records out, and count them, instead of stopping.
     """
 
-    name: str = ""
+    name: str = Field("", pattern=r"^[^/\\]+$")
     model: str = "smollm2"
     dtype: str = "auto"
     device_map: str | None = None
     checkpoints: tuple[int, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     order: Literal["file", "shuffled"] = "file"
     immediate: tuple[str, ...] = ()
     data: tuple[DataPlan, ...] = Field(min_length=1)
@@ -119,7 +126,8 @@ class Cell(_Strict):
     def name(self) -> str:
         """Name of the run and of its files."""
         label = self.method.label or f"{self.method.name.replace(':', '.')}-{self.method.preset}"
-        return f"{self.plan.name}-{self.data.name}-{label}-seed{self.seed}"
+        data_set = self.data.name + ("" if self.data.split == "edit" else f"-{self.data.split}")
+        return f"{self.plan.name}-{data_set}-{label}-seed{self.seed}"
 
 
 def read_plan(path: Path) -> Plan:
@@ -138,11 +146,7 @@ def read_plan(path: Path) -> Plan:
     try:
         plan = Plan(**{"name": path.stem, **entries})
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'plan'}: {each['msg']}, not "
-            f"{each['input']!r}"
-            for each in error.errors()
-        )
+        wrong = "; ".join(_in_words(each) for each in error.errors())
         raise BadInput(f"the plan {path} is wrong: {wrong}.") from error
     _check_names(plan)
     return plan
@@ -164,18 +168,37 @@ def cells(plan: Plan) -> list[Cell]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadInput(
-            f"two runs of the plan are called {twice[0]}; tell their methods apart with a label."
+            f"two runs of the plan are called {twice[0]}; tell their methods apart with a label, and "
+            "name no split and no seed twice."
         )
     return found
 
 
+def _in_words(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] == "extra_forbidden":
+        model = {"data": DataPlan, "method": MethodPlan}.get(str(error["loc"][0]), Plan)
+        return str(UnknownName.among("entry", where, model.model_fields)).removesuffix(".")
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}, not {error['input']!r}"
+
+
 def _check_names(plan: Plan) -> None:
+    of_edits = {module.__name__.rpartition(".")[2] for module in data.registry.formats()}
     for data_plan in plan.data:
-        data.get(data_plan.name)
+        splits = data.get(data_plan.name).FILES
+        if data_plan.name not in of_edits:
+            raise UnknownName.among("data set of edits", data_plan.name, of_edits)
+        if data_plan.split not in splits:
+            raise UnknownName.among(f"split of {data_plan.name}", data_plan.split, splits)
+        for kind in data_plan.kinds or ():
+            if kind not in KINDS:
+                raise UnknownName.among("kind of probe", kind, KINDS)
     for method in plan.method:
         methods.configured(methods.get(method.name), method.preset, method.settings)
-    for name, options in plan.metrics.items():
-        metrics.make(name, options)
+    made = {name: metrics.make(name, options) for name, options in plan.metrics.items()}
+    of_records = [name for name, metric in made.items() if metric.over == "records"]
     for name in plan.immediate:
-        if name not in plan.metrics:
-            raise UnknownName.among("metric of this plan", name, plan.metrics)
+        if name not in of_records:
+            raise UnknownName.among("metric of records in this plan", name, of_records)

@@ -6,6 +6,8 @@ these results as JSON; its format is described in ``docs/benchmarking.md``.
 
 from __future__ import annotations
 
+import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from memoir import metrics
-from memoir.bench.journal import PROTOCOL, Row, read_rows
+from memoir.bench.journal import PROTOCOL, Row, check_protocol, read_rows
 from memoir.errors import BadInput
 from memoir.metrics.cost import of_edit
 
@@ -32,13 +34,34 @@ def summarise(path: Path) -> list[Result]:
         BadInput: there is no such file, or nothing complete in it.
         RunDamaged, OtherRun: see :func:`memoir.bench.journal.read_rows`.
     """
-    if not path.is_file():
+    if path.suffix != ".jsonl" or not path.is_file():
         raise BadInput(f"{path} is no run file; give the .jsonl files that memoir bench run wrote.")
     rows = read_rows(path)
     complete = [row["at"] for row in rows if row["kind"] == "checkpoint"]
     if not complete:
         raise BadInput(f"{path} holds no complete checkpoint yet; run its plan again to go on.")
     return [_result(rows, at) for at in complete]
+
+
+def read_results(paths: Iterable[Path]) -> list[Result]:
+    """Results from run files (.jsonl) and result files (.json), in the order given.
+
+    Raises:
+        BadInput: a file is missing, or neither.
+        OtherRun: a file follows another protocol version.
+    """
+    found: list[Result] = []
+    for path in paths:
+        if path.suffix != ".json":
+            found += summarise(path)
+            continue
+        try:
+            result = json.loads(path.read_text("utf-8"))
+            check_protocol(result, path)
+        except (OSError, ValueError, AttributeError) as error:
+            raise BadInput(f"{path} is no result file ({error}).") from error
+        found.append(result)
+    return found
 
 
 def aggregate(values: Sequence[float], mean: str = "arithmetic") -> dict[str, Any]:
@@ -53,7 +76,7 @@ def aggregate(values: Sequence[float], mean: str = "arithmetic") -> dict[str, An
     low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
     numbers = [float(array.mean()), float(low), float(high)]
     if mean == "exp":
-        numbers = [float(np.exp(number)) for number in numbers]
+        numbers = [math.exp(min(number, 700.0)) for number in numbers]  # a float can hold these
     value, low, high = (float(f"{number:.6g}") for number in numbers)
     return {"value": value, "n": len(array), "ci95": [low, high]}
 

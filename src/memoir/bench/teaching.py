@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from memoir.bench.journal import Journal, Row
 from memoir.editor import Editor
-from memoir.errors import BadInput, EditRefused
+from memoir.errors import BadInput, EditRefused, RunDamaged
 from memoir.store import Entry
 from memoir.types import Receipt, Record
 
@@ -23,7 +23,8 @@ class Teacher:
         journal: where rows go.
 
     Raises:
-        IndexError: the store holds an edit that is none of the records.
+        RunDamaged: the store lacks an edit of the run file, or holds one that is none of the
+            records.
 
     Attributes:
         ids: for each record taught so far, its edit's id; None if it was refused.
@@ -34,10 +35,7 @@ class Teacher:
         self._records = records
         self._journal = journal
         entries = iter(editor.log())
-        self.ids: list[str | None] = [
-            None if row["refused"] is not None else next(entries).row.id
-            for row in journal.of("edit")
-        ]
+        self.ids: list[str | None] = [self._id(row, entries) for row in journal.of("edit")]
         self._index = {id: index for index, id in enumerate(self.ids) if id is not None}
         for entry in entries:
             self._recover(entry)
@@ -64,11 +62,28 @@ class Teacher:
         except BadInput as error:
             self._note(EditRefused(str(error)))
 
+    def _id(self, row: Row, entries: Iterator[Entry]) -> str | None:
+        if row["refused"] is not None:
+            return None
+        entry = next(entries, None)
+        if entry is None:
+            raise RunDamaged(
+                f"the store {self._editor.store.folder} lacks edits that {self._journal.path} says "
+                "were made. Restore both from one copy, or remove both to begin again."
+            )
+        return entry.row.id
+
     def _recover(self, entry: Entry) -> None:
         """Write the rows that a killed run owed for an edit in the store."""
-        while self._records[len(self.ids)].edit != entry.edit:
-            lost = "the run was interrupted before the reason was written"
-            self._note(EditRefused(lost))
+        edits = [record.edit for record in self._records[len(self.ids) :]]
+        if entry.edit not in edits:
+            raise RunDamaged(
+                f"the store {self._editor.store.folder} holds an edit that is not among the coming "
+                f"records of {self._journal.path}: {entry.edit.prompt!r} → {entry.edit.target!r}. "
+                "Restore both from one copy, or remove both to begin again."
+            )
+        for _ in range(edits.index(entry.edit)):
+            self._note(EditRefused("the run was interrupted before the reason was written"))
         index = len(self.ids)
         self._journal.write([_from_store(index, entry, self._editor)])
         self.ids.append(entry.row.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from memoir.cli import ask, calibrate, data, demo, edit, init, log, pull, revert, show
+from memoir.cli import ask, bench, calibrate, data, demo, edit, init, log, pull, revert, show
 
 app = typer.Typer(
     name="memoir",
@@ -17,6 +17,8 @@ app = typer.Typer(
 for verb in (pull, init, calibrate, edit, ask, log, show, revert, data, demo):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
+
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

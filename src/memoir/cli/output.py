@@ -78,7 +78,7 @@ def reporting_errors(as_json: bool = False) -> Iterator[None]:
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressCallback]:
-    """A callback that draws one bar for each kind of work it is told about."""
+    """A callback that draws one bar for each kind of work under way."""
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -92,7 +92,7 @@ def progress_bars() -> Iterator[ProgressCallback]:
     def show(what: str, done: int, total: int) -> None:
         if what not in tasks:
             tasks[what] = bars.add_task(what, total=total)
-        bars.update(tasks[what], completed=done, total=total)
+        bars.update(tasks[what], completed=done, total=total, visible=done < total)
 
     with bars:
         yield show

@@ -9,9 +9,15 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
-from memoir.errors import UnknownName
+from memoir.errors import BadInput, UnknownName
 
 _SHARED = ("base", "text")
+_ALLOWED = {
+    bool: "true or false",
+    int: "a whole number from 1 on",
+    float: "a number above 0",
+    str: "a text",
+}
 
 
 def available() -> list[str]:
@@ -26,20 +32,30 @@ def make(name: str, options: dict[str, Any] | None = None) -> Any:
 
     Raises:
         UnknownName: no such metric, or no such option.
+        BadInput: an option cannot have that value.
     """
     if name not in available():
         raise UnknownName.among("metric", name, available())
     metric = _class(name)
-    known = [field.name for field in fields(metric)]
-    for option in options or {}:
+    known = {field.name: type(field.default) for field in fields(metric)}
+    for option, given in (options or {}).items():
         if option not in known:
             raise UnknownName.among(f"option of metric {name}", option, known)
+        if not _fits(given, known[option]):
+            allowed = _ALLOWED[known[option]]
+            raise BadInput(f"option '{option}' of metric {name} must be {allowed}, not {given!r}.")
     return metric(**(options or {}))
 
 
 def outputs() -> dict[str, Any]:
     """Every number that some metric gives, by name."""
     return {key: value for name in available() for key, value in _class(name).outputs.items()}
+
+
+def _fits(given: Any, wanted: type) -> bool:
+    if type(given) is not wanted and (type(given), wanted) != (int, float):
+        return False
+    return wanted not in (int, float) or given > 0
 
 
 def _class(name: str) -> Any:

@@ -103,7 +103,14 @@ class Judge:
             reply = client.post(f"{self.url.rstrip('/')}/chat/completions", json=body)
             reply.raise_for_status()
             word = str(reply.json()["choices"][0]["message"]["content"]).strip().strip(".").upper()
-        except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            ValueError,
+            KeyError,
+            IndexError,
+            TypeError,
+        ) as error:
             raise JudgeUnavailable(
                 f"the judge at {self.url} gave no verdict ({type(error).__name__}: {error}). "
                 "Nothing was judged in its place; start it and run the same command again."

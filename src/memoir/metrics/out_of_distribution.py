@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from memoir.metrics.base import Ask, Force, Output, Said
 from memoir.types import Record
 
@@ -39,14 +41,11 @@ class OutOfDistribution:
         ]
 
     def score(self, record: Record, said: Said, own: str | None) -> dict[str, float]:
-        """Four numbers; none if the record has no such text."""
-        asks = self.asks(record)[:2]
-        if not asks:
-            return {}
-        new, old = (said[ask] for ask in asks if isinstance(ask, Force))
-        return {
-            "ood_tf": new.accuracy,
-            "ood_unedited_tf": old.accuracy,
-            "ood_perplexity": new.loss,
-            "ood_unedited_perplexity": old.loss,
-        }
+        """Four numbers, averaged over several such texts; none if the record has none."""
+        values: dict[str, float] = {}
+        for edits, place in ((True, "ood"), (False, "ood_unedited")):
+            seen = [said[a] for a in self.asks(record) if isinstance(a, Force) and a.edits is edits]
+            if seen:
+                values[f"{place}_tf"] = float(np.mean([each.accuracy for each in seen]))
+                values[f"{place}_perplexity"] = float(np.mean([each.loss for each in seen]))
+        return values

@@ -1,7 +1,7 @@
 """Perplexity of the target, the measure for long targets (SelfCheckGPT). Lower is better, 1..∞.
 
 The papers average perplexities over records, so one record that the model finds impossible can
-outweigh all others. It is never clipped here; ``…_nll``, whose mean is robust, stands beside it.
+outweigh all others. It is never clipped here, as long as a float can hold it; ``…_nll``, whose mean is robust, stands beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Perplexity:
         return [Force(record.edit.prompt, record.edit.target)]
 
     def score(self, record: Record, said: Said, own: str | None) -> dict[str, float]:
-        """Both numbers of one record; infinite if the exponential overflows."""
+        """Both numbers of one record; the perplexity is e^700 at most."""
         loss = said[Force(record.edit.prompt, record.edit.target)].loss
         # A float64 overflows beyond e^709; a JSON file cannot hold an infinity.
         return {"reliability_nll": loss, "reliability_perplexity": math.exp(min(loss, 700.0))}

@@ -16,17 +16,16 @@ _PARTS = {
 
 
 def in_words(data_set: DataSet) -> tuple[list[str], list[tuple[str, str]]]:
-    """What is left out, if anything, and a sentence for each of the best series, by label."""
+    """A sentence for each of the best series, by label, after remarks on what is not there."""
     series = [each for each in data_set.series if not each.edits_nothing]
     ranked = sorted(series, key=_quality)[:MOST]
     said = [(each.label, _sentence(each.last)) for each in ranked]
-    left = len(series) - len(ranked)
-    more = (
-        [f"The best {MOST} of {len(series)} methods in words; all are in the table."]
-        if left
-        else []
-    )
-    return more, [(label, words) for label, words in said if words]
+    remarks = []
+    if len(series) > len(ranked):
+        remarks.append(f"The best {MOST} of {len(series)} methods in words; all are in the table.")
+    if len(data_set.checkpoints) < 2:
+        remarks.append("There is no retention curve: it takes at least two checkpoints.")
+    return remarks, [(label, words) for label, words in said if words]
 
 
 def _quality(series: Series) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ def markdown_page(parts: list[Section]) -> str:
     for part in parts:
         blocks.append(f"## {_escaped(part.title)}\n")
         blocks += [f"* **{_escaped(who)}**: {_escaped(words)}" for who, words in part.sentences]
+        blocks += [line for words in part.remarks for line in ("", _escaped(words))]
         tables = (
             *(part.headline, part.retention, part.harder, part.routing),
             *(part.cost, part.drift, part.subsets, part.origins),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -12,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from memoir.bench.report.layout import spaced
 from memoir.bench.report.numbers import about, score
-from memoir.bench.report.picture import MARKERS, MUTED, Drawing, Picture, axes, draw
+from memoir.bench.report.picture import MARKERS, MUTED, Drawing, Key, Picture, axes, draw
 from memoir.bench.report.results import DataSet, Series
-from memoir.bench.report.series_style import colour
+from memoir.bench.report.series_style import colour, key_of
 from memoir.bench.report.words import lower_is_better, metric_words
 
 QUALITY = (
@@ -28,6 +29,9 @@ CAPTION = (
     "Left is faster and up is better, so the upper left corner is where one wants to be; the "
     "lower axis is logarithmic (equal steps multiply the time), and labels give the size of one edit."
 )
+LABELLED = 6
+"""With more spots than this, names stand in the legend."""
+
 _Spot = tuple[Series, float, float]
 
 
@@ -39,8 +43,18 @@ def cost_picture(data_set: DataSet, name: str) -> Picture | None:
             paint = partial(_paint, spots=spots, metric=metric)
             svg = draw(name, (4.8, 3.0), _says(spots, metric), paint)
             drawing = Drawing(f"{metric_words(metric).capitalize()}, after the last edit", svg)
-            return Picture("What quality costs", CAPTION, (drawing,), wide=True)
+            legend = () if len(spots) <= LABELLED else tuple(_key(series) for series, *_ in spots)
+            return Picture("What quality costs", CAPTION, (drawing,), legend, wide=True)
     return None
+
+
+def _key(series: Series) -> Key:
+    return replace(key_of(series), name=_name(series, ", "))
+
+
+def _name(series: Series, between: str) -> str:
+    size = series.last.measure("bytes_per_edit")
+    return f"{series.label}{between}{about(size.value)} bytes" if size else series.label
 
 
 def _spots(data_set: DataSet, metric: str) -> list[_Spot]:
@@ -57,7 +71,7 @@ def _paint(figure: Figure, spots: list[_Spot], metric: str) -> None:
     _frame(ax, spots, metric)
     for series, x, y in spots:
         ax.plot([x], [y], MARKERS[series.rank % len(MARKERS)], ms=7, color=colour(series), zorder=3)
-    for on_left in (False, True):
+    for on_left in (False, True) if len(spots) <= LABELLED else ():
         _labels(ax, [spot for spot in spots if _is_right(ax, spot) == on_left], on_left)
 
 
@@ -65,7 +79,8 @@ def _frame(ax: Axes, spots: list[_Spot], metric: str) -> None:
     seconds = [x for _, x, _ in spots]
     ax.set_xscale("log")
     ax.set_xlim(min(seconds) / 2.2, max(seconds) * 2.2)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    steps = (1, 2, 5) if max(seconds) < 30 * min(seconds) else (1,)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: about(x)))
     ax.minorticks_off()
     ax.set_xlabel("seconds per edit")
@@ -92,11 +107,16 @@ def _labels(ax: Axes, spots: list[_Spot], on_left: bool) -> None:
         side = across + (-0.035 if on_left else 0.035)
         link: dict[str, Any] = {"color": MUTED, "lw": 0.6, "transform": ax.transAxes}
         ax.plot([across, side], [at, place], **link)
-        size = series.last.measure("bytes_per_edit")
-        words = f"{series.label}\n{about(size.value)} bytes" if size else series.label
         look: dict[str, Any] = {"ha": "right" if on_left else "left", "va": "center", "size": 8}
         shift = -0.008 if on_left else 0.008
-        ax.text(side + shift, place, words, color=colour(series), transform=ax.transAxes, **look)
+        ax.text(
+            side + shift,
+            place,
+            _name(series, "\n"),
+            color=colour(series),
+            transform=ax.transAxes,
+            **look,
+        )
 
 
 def _says(spots: list[_Spot], metric: str) -> str:

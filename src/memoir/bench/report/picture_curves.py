@@ -18,15 +18,15 @@ from memoir.bench.report.words import MODES, QUESTIONS
 
 STEMS = ("reliability", "generalization", "locality", "neighbour")
 LABELLED = 5
-"""With more series than this, names stand in the legend only."""
+"""With more series than this, names stand in the legend only, and intervals in the table."""
 
 CAPTION = (
     "Read from left to right: more and more edits have been made (the axis counts 1, 10, 100, … in "
     "equal steps), and all of them are asked again; a line that stays high is a model that forgets "
-    "nothing. Solid is free text, dashed is teacher forced, the band is the solid line's "
-    "95 % interval, hollow marks are scores taken right after each edit, before later ones "
-    "could disturb it."
+    "nothing. Solid is free text, dashed is teacher forced; hollow marks are scores taken right after "
+    "each edit, before later ones could disturb it."
 )
+BAND = " The pale band is the 95 % interval of the solid line."
 SURPRISE = (
     "Perplexity. How surprised is the model by the taught answer? (1: not at all; lower is better)"
 )
@@ -35,21 +35,22 @@ _Point = tuple[int, Measure]
 
 
 def curves(data_set: DataSet, name: str) -> Picture | None:
-    """One drawing per question asked; None if nothing was asked."""
+    """One drawing per question asked; None without two checkpoints, as there is no curve then."""
+    if len(data_set.checkpoints) < 2:
+        return None
     stems = [stem for stem in STEMS if any(data_set.has(f"{stem}_{mode}") for mode in MODES)]
     drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in stems]
     if data_set.has("reliability_perplexity"):
         drawings.insert(0, _drawing(data_set, "reliability", ("perplexity",), f"{name}-perplexity"))
     if not drawings:
         return None
-    return Picture("What is kept as edits are added", CAPTION, tuple(drawings), keys(data_set))
+    caption = CAPTION + (BAND if len(data_set.series) <= LABELLED else "")
+    return Picture("What is kept as edits are added", caption, tuple(drawings), keys(data_set))
 
 
 def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) -> Drawing:
     scores = modes != ("perplexity",)
-    title = f"{stem.capitalize()}. {QUESTIONS[stem]}"
-    if not scores:
-        title = SURPRISE
+    title = f"{stem.capitalize()}. {QUESTIONS[stem]}" if scores else SURPRISE
 
     def paint(figure: Figure) -> None:
         labelled = len(data_set.series) <= LABELLED
@@ -58,7 +59,8 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
         for series in data_set.series:
             for mode in modes:
                 _line(ax, series, f"{stem}_{mode}", mode)
-            _band(ax, series, [f"{stem}_{mode}" for mode in modes])
+            if labelled:
+                _band(ax, series, [f"{stem}_{mode}" for mode in modes])
         if labelled:
             _label_ends(ax, data_set, stem, modes)
 
@@ -66,9 +68,9 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
 
 
 def _frame(ax: Axes, data_set: DataSet, scores: bool) -> None:
-    counts = sorted({point.n for each in data_set.series for point in each.checkpoints if point.n})
+    counts = [n for n in data_set.checkpoints if n > 0]
     ax.set_xscale("log")
-    ax.set_xlim((counts or [1])[0] / 1.3, (counts or [1])[-1] * 1.3)
+    ax.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
     named = apart(counts)
     ax.set_xticks(counts, [f"{n:,}" if n in named else "" for n in counts])
     ax.minorticks_off()
@@ -91,12 +93,7 @@ def _line(ax: Axes, series: Series, name: str, mode: str) -> None:
         if len(one.values) > 1:
             ax.plot([n] * len(one.values), one.values, ".", ms=3, alpha=0.7, **look)
     made = list(_points(series, name, "immediate"))
-    hollow: dict[str, Any] = {
-        "mfc": PAPER,
-        "mec": colour(series),
-        "mew": 1.0,
-        "zorder": 2.5,
-    }
+    hollow: dict[str, Any] = {"mfc": PAPER, "mec": colour(series), "zorder": 2.5}
     ax.plot([n for n, _ in made], [one.value for _, one in made], marker, ms=size + 1.6, **hollow)
 
 

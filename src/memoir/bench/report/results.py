@@ -101,6 +101,11 @@ class DataSet:
         """Its usual spelling."""
         return data_set_title(self.name)
 
+    @property
+    def checkpoints(self) -> list[int]:
+        """Every number of edits after which any series was measured, rising."""
+        return sorted({point.n for each in self.series for point in each.checkpoints})
+
     def has(self, name: str) -> bool:
         """Whether any series has this metric at any checkpoint."""
         return any(point.measure(name) for each in self.series for point in each.checkpoints)

@@ -26,11 +26,11 @@ class Section:
     id: str
     title: str
     about: str
-    left_out: list[str]
+    remarks: list[str]
     sentences: list[tuple[str, str]]
     headline: Table
     curves: Picture | None
-    retention: Table
+    retention: Table | None
     bars: Picture | None
     harder: Table | None
     routing_picture: Picture | None
@@ -50,12 +50,12 @@ def sections(data_sets: tuple[DataSet, ...]) -> list[Section]:
 
 
 def _section(data_set: DataSet, name: str) -> Section:
-    left_out, sentences = in_words(data_set)
+    remarks, sentences = in_words(data_set)
     return Section(
         id=name,
         title=data_set.title,
         about=about_data_set(data_set.title),
-        left_out=left_out,
+        remarks=remarks,
         sentences=sentences,
         headline=headline(data_set),
         curves=curves(data_set, f"{name}-curves"),

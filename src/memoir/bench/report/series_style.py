@@ -15,9 +15,12 @@ def colour(series: Series) -> str:
 
 def keys(data_set: DataSet) -> tuple[Key, ...]:
     """The legend of a data set's series."""
-    return tuple(
-        Key(each.label, colour(each), GLYPHS[each.rank % len(GLYPHS)]) for each in data_set.series
-    )
+    return tuple(key_of(each) for each in data_set.series)
+
+
+def key_of(series: Series) -> Key:
+    """Its entry in a legend."""
+    return Key(series.label, colour(series), GLYPHS[series.rank % len(GLYPHS)])
 
 
 def shortened(label: str) -> str:

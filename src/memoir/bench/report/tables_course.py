@@ -23,8 +23,10 @@ HARDER = (
 _WHO = (Column("method", numeric=False), Column("edits"))
 
 
-def retention(data_set: DataSet) -> Table:
-    """The headline scores at every checkpoint."""
+def retention(data_set: DataSet) -> Table | None:
+    """The headline scores at every checkpoint; None if there is but one."""
+    if len(data_set.checkpoints) < 2:
+        return None
     names = headline_metrics(data_set)
     rows = [
         Row((Cell(each.label), Cell(f"{point.n:,}"), *_scores(point, names)))
