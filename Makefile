@@ -29,8 +29,9 @@ model: setup                ## fetch and prepare the default model, once
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-benchmarks: model           ## measure everything in docs/benchmarks.md again (about an hour)
-	$(BIN)/python benchmarks/zsre.py
+benchmarks: model           ## measure everything in docs/benchmarks.md again (hours; can be resumed)
+	for plan in benchmarks/*.toml; do \
+		$(BIN)/memoir bench run $$plan --results benchmarks/results || exit 1; done
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/tables.py
 

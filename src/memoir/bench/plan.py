@@ -146,7 +146,9 @@ def read_plan(path: Path) -> Plan:
     try:
         plan = Plan(**{"name": path.stem, **entries})
     except ValidationError as error:
-        wrong = "; ".join(_in_words(each) for each in error.errors())
+        # A list whose items were refused one by one is also called empty.
+        errors = [e for e in error.errors() if not (e["type"] == "too_short" and e["input"])]
+        wrong = "; ".join(_in_words(each) for each in errors)
         raise BadInput(f"the plan {path} is wrong: {wrong}.") from error
     _check_names(plan)
     return plan
@@ -179,8 +181,11 @@ def _in_words(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "extra_forbidden":
-        model = {"data": DataPlan, "method": MethodPlan}.get(str(error["loc"][0]), Plan)
-        return str(UnknownName.among("entry", where, model.model_fields)).removesuffix(".")
+        inner: dict[str, type[_Strict]] = {"data": DataPlan, "method": MethodPlan}
+        model = inner.get(str(error["loc"][0]), Plan)
+        *inside, name = (str(part) for part in error["loc"])
+        what = f"entry of {'.'.join(inside)}" if inside else "entry"
+        return str(UnknownName.among(what, name, model.model_fields)).removesuffix(".")
     return f"{where}: {error['msg'].removeprefix('Value error, ')}, not {error['input']!r}"
 
 

@@ -39,7 +39,7 @@ def run(
     subject: Annotated[str | None, typer.Option(help="What the fact is about.")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="JSON lines (prompt, target, subject), or a ZsRE or CounterFact file."),
+        typer.Option(help="JSON lines (prompt, target, subject), or a file of a benchmark set."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the file's first records.")] = None,
     store: StoreOption = DEFAULT_STORE,

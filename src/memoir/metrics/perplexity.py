@@ -1,7 +1,8 @@
 """Perplexity of the target, the measure for long targets (SelfCheckGPT). Lower is better, 1..∞.
 
 The papers average perplexities over records, so one record that the model finds impossible can
-outweigh all others. It is never clipped here, as long as a float can hold it; ``…_nll``, whose mean is robust, stands beside it.
+outweigh all others. It is never clipped here, as long as a float can hold it; ``…_nll``, whose mean
+is robust, stands beside it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,6 @@ Tables and pictures know nothing of HTML; pages know nothing of results. All pro
 not read the paper is in words.py and report.html.j2.
 """
 
-from memoir.bench.report.write import Report, write_report
+from memoir.bench.report.write import Report, markdown, write_report
 
-__all__ = ["Report", "write_report"]
+__all__ = ["Report", "markdown", "write_report"]

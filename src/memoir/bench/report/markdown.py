@@ -19,7 +19,12 @@ words, *locality* something unrelated, whose answer must stay the unedited model
 
 def markdown_page(parts: list[Section]) -> str:
     """The page."""
-    blocks = [_HEAD]
+    return _HEAD + "\n" + body(parts)
+
+
+def body(parts: list[Section]) -> str:
+    """The page without its head."""
+    blocks: list[str] = []
     for part in parts:
         blocks.append(f"## {_escaped(part.title)}\n")
         blocks += [f"* **{_escaped(who)}**: {_escaped(words)}" for who, words in part.sentences]

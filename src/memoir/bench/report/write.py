@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memoir.bench.report.grouping import group
-from memoir.bench.report.markdown import markdown_page
+from memoir.bench.report.markdown import body, markdown_page
 from memoir.bench.report.page import html_page
 from memoir.bench.report.sections import sections
 from memoir.errors import BadInput
@@ -49,6 +49,15 @@ def write_report(results: Sequence[dict[str, Any]], folder: Path) -> Report:
             f"the report cannot be written to {folder}: {error}. Name a folder that can be written."
         ) from error
     return report
+
+
+def markdown(results: Sequence[dict[str, Any]]) -> str:
+    """The tables of ``report.md`` without its head, for a page of one's own.
+
+    Raises:
+        BadInput: as :func:`write_report`.
+    """
+    return body(sections(group(results)))
 
 
 def _replace(path: Path, text: str) -> None:
