@@ -4,6 +4,7 @@
 
 * decoding: tokens per second without memoir, and with 100 edits in force, on prompts that fire an edit
   and on prompts that fire none, at batch 1 and 8; the variants take turns, the ratio is per turn;
+* asking: seconds the harness takes for the questions of 24 ZsRE records, and for the same one by one;
 * editing: seconds per edit, split into its stages, for the default preset 16 side by side and one at a
   time, and for the faithful preset.
 
@@ -23,12 +24,15 @@ from typing import Any
 import torch
 from rich.progress import track
 
-from memoir import Editor, data
+from memoir import Editor, data, metrics
+from memoir.bench.asking import Asker
+from memoir.bench.cache import UneditedCache
 from memoir.bench.header import circumstances
 from memoir.bench.journal import PROTOCOL
 from memoir.host import Host
 from memoir.host.tokens import Encoded
 from memoir.methods.memoir import FAITHFUL, MemoirConfig
+from memoir.metrics.base import Force, Say
 from memoir.store import Store
 from memoir.types import Edit, Receipt
 
@@ -77,6 +81,33 @@ def decoding(editor: Editor) -> dict[str, Any]:
             "ratio_edit_fires": _spread(turns["fires"]),
         }
     return results
+
+
+def asking(editor: Editor, records: int) -> dict[str, Any]:
+    """The harness's way of asking against one question at a time, on the same questions."""
+    metrics_ = [metrics.make("teacher_forcing"), metrics.make("free_generation", {"tokens": 16})]
+    items = data.load("zsre").items[:records]
+    asks = list(dict.fromkeys(ask for item in items for m in metrics_ for ask in m.asks(item)))
+    with tempfile.TemporaryDirectory() as folder:
+        cache = UneditedCache(Path(folder) / "unedited.sqlite", editor.host.identity())
+        start = time.perf_counter()
+        Asker(editor, cache).ask(asks)
+        together = time.perf_counter() - start
+        cache.close()
+    start = time.perf_counter()
+    for ask in track(asks, "asking one by one"):
+        if isinstance(ask, Say):
+            editor.ask(ask.prompt, chat=ask.chat, max_new_tokens=ask.tokens, edits=ask.edits)
+        elif isinstance(ask, Force):
+            editor.score_many([(ask.prompt, ask.target)], edits=ask.edits)
+    alone = time.perf_counter() - start
+    return {
+        "records": records,
+        "questions": len(asks),
+        "seconds": round(together, 2),
+        "seconds_one_by_one": round(alone, 2),
+        "ratio": round(together / alone, 3),
+    }
 
 
 def editing(records: int) -> dict[str, Any]:
@@ -144,6 +175,7 @@ def main() -> None:
         fired = [answer.match.fired for answer in editor.ask_many(UNRELATED, max_new_tokens=1)]
         assert not any(fired), "the prompts that should fire nothing do"
         speeds = decoding(editor)
+        asked = asking(editor, 24)
         live = len(editor)
     result = {
         "protocol": PROTOCOL,
@@ -152,6 +184,7 @@ def main() -> None:
         "edits_in_force": live,
         **circumstances(),
         "decoding": speeds,
+        "asking": asked,
         "editing": editing(32),
     }
     path = HERE / "results" / "speed.json"

@@ -77,6 +77,13 @@ def speed(result: dict[str, Any]) -> list[str]:
             f"| {name.removeprefix('batch_')} | {row['tokens_per_second_unedited']} "
             f"| {' | '.join(ratios)} |"
         )
+    if asked := result.get("asking"):
+        lines += [
+            "",
+            f"Asking {asked['questions']} questions about {asked['records']} ZsRE records, fed and in "
+            f"free text: {asked['seconds']:.1f} s batched from shared prefills, "
+            f"{asked['seconds_one_by_one']:.1f} s one by one (ratio {asked['ratio']:.2f}).",
+        ]
     lines += [
         "",
         "Editing, on the first ZsRE records, in one run. Reading is the lower layers and, for the",

@@ -188,3 +188,15 @@ def test_two_attachments_coexist_and_each_undoes_only_itself() -> None:
     assert torch.equal(host.logits(tokens), only_one)
     one.undo()
     assert torch.equal(host.logits(tokens), before)
+
+
+def test_a_target_follows_after_a_space_unless_it_begins_with_punctuation() -> None:
+    host = Host(tiny.model("llama"), tiny.tokenizer(), 2)
+
+    def after(prompt: str, target: str) -> str:
+        return str(host.tokenizer.decode(host.encode(prompt, target).target))
+
+    assert after("Energy", "is kept") == " is kept"
+    assert after("Energy ", "is kept") == "is kept"
+    assert after("Energy", ", a thing") == ", a thing"
+    assert after("It was", "(once) so") == " (once) so"

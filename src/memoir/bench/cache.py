@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from memoir.errors import RunFull
+from memoir.errors import RunDamaged, RunFull
 from memoir.metrics.base import Ask, Say
 from memoir.types import Answer, Score
 
@@ -27,8 +28,9 @@ class UneditedCache:
         self._path = path
         self._model = f"{identity['hash']}/{identity['dtype']}"
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-        # Not in WAL mode: switching to it fails when several processes open a new file at once.
-        self._db.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, answer TEXT)")
+        with self._explaining():
+            # Not in WAL mode: switching to it fails when several processes open a new file at once.
+            self._db.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, answer TEXT)")
 
     def close(self) -> None:
         """Release the file."""
@@ -36,8 +38,9 @@ class UneditedCache:
 
     def get(self, ask: Ask) -> Answer | Score | None:
         """The answer to a question, if it was asked before."""
-        found = self._db.execute("SELECT answer FROM said WHERE key = ?", [self._key(ask)])
-        row = found.fetchone()
+        with self._explaining():
+            found = self._db.execute("SELECT answer FROM said WHERE key = ?", [self._key(ask)])
+            row = found.fetchone()
         if row is None:
             return None
         values = json.loads(row[0])
@@ -52,16 +55,26 @@ class UneditedCache:
             RunFull: the disk took no more.
         """
         rows = [(self._key(ask), json.dumps(_plain(answer))) for ask, answer in answers]
-        try:
+        with self._explaining():
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?)", rows)
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours, and take back what was half done."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise RunFull(
-                f"{self._path} could not be extended ({error}); finished rows of the run stay. Make "
-                "room and run the same command again."
+            if isinstance(error, sqlite3.OperationalError):
+                raise RunFull(
+                    f"{self._path} could not be extended ({error}); finished rows of the run stay. "
+                    "Make room and run the same command again."
+                ) from error
+            raise RunDamaged(
+                f"{self._path} cannot be read ({error}). Remove it: what it held will be asked again."
             ) from error
 
     def _key(self, ask: Ask) -> str:

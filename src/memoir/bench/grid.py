@@ -1,6 +1,7 @@
 """Running all cells of a plan through an executor, and writing their results.
 
 An executor is a function ``(cells, out, data_dir, progress) → run files``, in the order of the cells.
+A cell that fails does not keep the others from being run; then the first failure is raised.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from memoir.bench.plan import Cell, Plan, cells
 from memoir.bench.run import run_cell
 from memoir.bench.summary import Result, summarise
-from memoir.errors import UnknownName
+from memoir.errors import BadInput, MemoirError, UnknownName
 from memoir.types import Progress, no_progress
 
 Executor = Callable[[Sequence[Cell], Path, Path | None, Progress], list[Path]]
@@ -38,17 +39,39 @@ def run_plan(
 
     Raises:
         UnknownName: no such executor.
+        BadInput: two runs have the same name, or ``out`` cannot be made.
         MissingExtra: Ray is not installed.
     """
     if executor not in EXECUTORS:
         raise UnknownName.among("executor", executor, EXECUTORS)
-    return EXECUTORS[executor](cells(plan), out, data_dir, progress)
+    todo = cells(plan)
+    return EXECUTORS[executor](todo, _made(out), data_dir, progress)
 
 
 def write_results(runs: Sequence[Path], folder: Path) -> list[Path]:
-    """One result file per run and checkpoint, ``RUN-nNNNN.json``; returns them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_write(result, folder) for run in runs for result in summarise(run)]
+    """One result file per run and checkpoint, ``RUN-nNNNNN.json``; returns them.
+
+    Raises:
+        BadInput: the folder cannot be written.
+    """
+    results = [result for run in runs for result in summarise(run)]
+    _made(folder)
+    try:
+        return [_write(result, folder) for result in results]
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(f"{folder} cannot be written: {error}. Name a folder that can be written.")
 
 
 def _write(result: Result, folder: Path) -> Path:
@@ -67,7 +90,17 @@ def _local(
             return progress
         return lambda what, done, total: progress(f"{cell.name}: {what}", done, total)
 
-    return [run_cell(cell, out, data_dir, of(cell)) for cell in todo]
+    def attempt(cell: Cell) -> Path | MemoirError:
+        try:
+            return run_cell(cell, out, data_dir, of(cell))
+        except MemoirError as error:
+            return error
+
+    done = [attempt(cell) for cell in todo]
+    for each in done:
+        if isinstance(each, MemoirError):
+            raise each
+    return [each for each in done if isinstance(each, Path)]
 
 
 def _ray(*given: Any) -> list[Path]:

@@ -57,14 +57,17 @@ def circumstances() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Of the working tree this package lies in; empty without one, or without git."""
+    """Of the working tree that tracks this file; empty if none does, or without git."""
+    if not _git("ls-files", Path(__file__).name):
+        return ""
+    return _git("describe", "--always", "--dirty")
+
+
+def _git(*command: str) -> str:
+    here = Path(__file__).parent
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=False,
+            ["git", *command], cwd=here, capture_output=True, text=True, check=False
         )
     except OSError:
         return ""

@@ -51,12 +51,14 @@ class DataPlan(_Strict):
     Attributes:
         name: see ``memoir data``.
         split: which of its files.
+        file: the file itself, in place of the folder of data sets; what ``plain`` needs.
         probes_per_kind: at most so many probes of each kind and record; None for all.
         kinds: kinds of probes to keep; None for all.
     """
 
     name: str
     split: str = "edit"
+    file: Path | None = None
     probes_per_kind: int | None = Field(None, ge=1)
     kinds: tuple[str, ...] | None = None
 

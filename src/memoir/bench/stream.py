@@ -44,7 +44,8 @@ def stream(cell: Cell, folder: Path | None) -> Stream:
         BadInput: the data set holds fewer usable records than the plan asks for.
     """
     plan = cell.plan
-    loaded = data.load(cell.data.name, folder, split=cell.data.split, skip_bad=plan.skip_bad)
+    given = cell.data.file or folder
+    loaded = data.load(cell.data.name, given, split=cell.data.split, skip_bad=plan.skip_bad)
     records = [item for item in loaded.items if isinstance(item, Record)]
     wanted = plan.checkpoints[-1]
     if len(records) < wanted:

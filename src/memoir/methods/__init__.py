@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from importlib import import_module
 from typing import Any
 
-from memoir.errors import UnknownName
+from pydantic import TypeAdapter, ValidationError
+
+from memoir.errors import BadInput, UnknownName
 
 
 def available() -> list[str]:
@@ -48,6 +50,7 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
 
     Raises:
         UnknownName: no such preset or setting.
+        BadInput: a setting has a value of the wrong type.
     """
     if preset not in method.presets:
         raise UnknownName.among("preset", preset, method.presets)
@@ -56,13 +59,23 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
     for name in settings:
         if name not in known:
             raise UnknownName.among(f"setting of {method.__name__}", name, known)
-    return replace(chosen, **settings)
+    try:
+        return TypeAdapter(type(chosen)).validate_python(asdict(replace(chosen, **settings)))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}, not {each['input']!r}"
+            for each in error.errors()
+        )
+        raise BadInput(f"a setting of {method.__name__} is wrong: {wrong}.") from error
 
 
 def _own(name: str) -> Any:
     module, _, wanted = name.partition(":")
     try:
-        return getattr(import_module(module), wanted)
+        found = getattr(import_module(module), wanted)
+        for part in ("Config", "presets", "prepare", "fit", "apply", "remove"):
+            getattr(found, part)
+        return found
     except (ImportError, AttributeError, ValueError) as error:
         raise UnknownName(
             f"no method '{name}' ({error}). Give package.module:Class of an importable class that "

@@ -21,7 +21,11 @@ from memoir.types import Edit, Match, Progress, no_progress
 
 @dataclass(frozen=True)
 class NoneConfig:
-    """Nothing to set but how many edits are read side by side."""
+    """Settings of no editing.
+
+    Attributes:
+        batch_size: edits looked at side by side.
+    """
 
     batch_size: int = 16
 

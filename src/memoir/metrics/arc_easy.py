@@ -26,7 +26,9 @@ class ArcEasy:
     over: ClassVar[str] = "arc_easy"
     outputs: ClassVar[dict[str, Output]] = {
         "arc_easy_accuracy": Output("higher", "Share of ARC-easy questions answered rightly."),
-        "arc_easy_unedited_accuracy": Output("higher", "The same for the unedited model."),
+        "arc_easy_unedited_accuracy": Output(
+            "higher", "Share of ARC-easy questions the unedited model answers rightly."
+        ),
     }
 
     items: int = 100

@@ -34,7 +34,9 @@ class Cost:
             "lower", "Most memory the process has held so far, model included, MB (10⁶ bytes)."
         ),
         "tokens_per_second": Output("higher", "Greedy decoding on edited prompts, edits in force."),
-        "tokens_per_second_unedited": Output(None, "The same without the edits, taking turns."),
+        "tokens_per_second_unedited": Output(
+            None, "Greedy decoding on the same prompts without the edits, taking turns."
+        ),
     }
 
     batch: int = 4

@@ -24,11 +24,15 @@ class OutOfDistribution:
     over: ClassVar[str] = "records"
     outputs: ClassVar[dict[str, Output]] = {
         "ood_tf": Output("higher", "Share of the other text's tokens that rank first, fed."),
-        "ood_unedited_tf": Output("higher", "The same for the unedited model."),
+        "ood_unedited_tf": Output(
+            "higher", "Share of the other text's tokens that rank first, fed, unedited model."
+        ),
         "ood_perplexity": Output(
             "lower", "Perplexity of the other text: exp of the mean cross-entropy.", "exp"
         ),
-        "ood_unedited_perplexity": Output("lower", "The same for the unedited model.", "exp"),
+        "ood_unedited_perplexity": Output(
+            "lower", "Perplexity of the other text, unedited model.", "exp"
+        ),
     }
 
     def asks(self, record: Record) -> Sequence[Ask]:

@@ -28,7 +28,9 @@ class WikiText:
     over: ClassVar[str] = "wikitext"
     outputs: ClassVar[dict[str, Output]] = {
         "wikitext_perplexity": Output("lower", "Perplexity of WikiText-2 articles, edited.", "exp"),
-        "wikitext_unedited_perplexity": Output("lower", "The same, unedited.", "exp"),
+        "wikitext_unedited_perplexity": Output(
+            "lower", "Perplexity of WikiText-2 articles, unedited model.", "exp"
+        ),
         "wikitext_fires": Output("lower", "Share of articles on which some edit fires."),
     }
 

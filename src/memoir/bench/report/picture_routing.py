@@ -20,7 +20,7 @@ from memoir.bench.report.picture import (
 )
 from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.tables_course import thresholds
-from memoir.bench.report.words import KINDS, SHOULD_FIRE, kind_words
+from memoir.bench.report.words import KINDS, SHOULD_FIRE, bare_kind, kind_words
 
 ROW = 0.72
 """Inches per kind of question."""
@@ -61,8 +61,9 @@ def _heaps(point: Checkpoint) -> dict[str, list[float]]:
     order = sorted(
         counts,
         key=lambda kind: (
-            kind not in SHOULD_FIRE,
-            list(KINDS).index(kind) if kind in KINDS else len(KINDS),
+            kind != bare_kind(kind),
+            bare_kind(kind) not in SHOULD_FIRE,
+            list(KINDS).index(bare_kind(kind)) if bare_kind(kind) in KINDS else len(KINDS),
         ),
     )
     return {k: [each / sum(counts[k]) for each in counts[k]] for k in order if sum(counts[k])}
@@ -87,9 +88,10 @@ def _drawing(series: Series, heaps: dict[str, list[float]], name: str) -> Drawin
 
 def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None:
     width = 1 / len(shares)
-    known = FIRES if kind in SHOULD_FIRE else SILENT
+    bare = bare_kind(kind)
+    known = FIRES if bare in SHOULD_FIRE else SILENT
     middles = [(i + 0.5) * width for i in range(len(shares))]
-    ax.bar(middles, shares, width * 0.86, color=known if kind in KINDS else EITHER, lw=0)
+    ax.bar(middles, shares, width * 0.86, color=known if bare in KINDS else EITHER, lw=0)
     ax.set_xlim(0, 1)
     ax.set_ylim(0, max(shares))
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1], ["0", "0.2", "0.4", "0.6", "0.8", "1"])
@@ -101,7 +103,8 @@ def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None
 
 def _name_panel(ax: Axes, kind: str, point: Checkpoint) -> None:
     ax.text(0, 1.06, kind_words(kind), size=8.5, color=INK, transform=ax.transAxes)
-    fires = point.measure(f"fires_{kind}")
+    place = "_chat" if kind != bare_kind(kind) else ""
+    fires = point.measure(f"fires_{bare_kind(kind)}{place}")
     if fires:
         words = f"an edit acts on {100 * fires.value:.1f} %"
         ax.text(1, 1.06, words, size=8.5, color=INK, ha="right", transform=ax.transAxes)

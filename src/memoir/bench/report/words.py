@@ -17,7 +17,8 @@ QUESTIONS = {
     "neighbour": "Do answers about other subjects of the same kind stay what they were?",
     "consequence": "Is what follows from the taught fact answered rightly?",
     "alias": "Is the taught answer given when the subject goes by another name?",
-    "attribute": "Do other facts about the same subject stay what they were?",
+    "attribute": "Do others, of whom the new answer was always true, keep it?",
+    "same_subject": "Do other facts about the same subject stay what they were?",
 }
 """What each score asks, in plain words."""
 
@@ -31,7 +32,7 @@ KINDS = {
     "consequence": "what follows from the fact",
     "neighbour": "other subject, same wording",
     "same_subject": "same subject, other fact",
-    "attribute": "same subject, other fact",
+    "attribute": "other subject, truly so",
     "locality": "unrelated question",
     "forgetfulness": "fact that must not be forgotten",
 }
@@ -41,11 +42,9 @@ _TITLES = {
     "counterfact": "CounterFact",
     "counterfact_rome": "CounterFact",
     "selfcheckgpt": "SelfCheckGPT",
-    "selfcheck": "SelfCheckGPT",
-    "mquake": "MQuAKE",
-    "ripple": "RippleEdits",
-    "rippleedits": "RippleEdits",
-    "wikibigedit": "WikiBigEdit",
+    "knowedit": "KnowEdit",
+    "temporal": "Temporal",
+    "plain": "Own facts",
 }
 
 _ABOUT = {
@@ -56,6 +55,8 @@ _ABOUT = {
     "SelfCheckGPT": "Passages in which a model made things up are replaced by correct ones. The "
     "answers are long, so one asks how surprised the model still is by the correct text "
     "(perplexity: 1 is not at all, lower is better), not whether it says it word by word.",
+    "Temporal": "Things that became known after the model was trained, each taught by one long "
+    "description; another text about the same thing, written by others, tests what was learned.",
 }
 
 _MODE_WORDS = {
@@ -79,9 +80,19 @@ def about_data_set(title: str) -> str:
     return _ABOUT.get(title, "")
 
 
+IN_CHAT = " in chat"
+
+
+def bare_kind(kind: str) -> str:
+    """A kind of question, wherever it is asked."""
+    return kind.removesuffix(IN_CHAT)
+
+
 def kind_words(kind: str) -> str:
     """A kind of question in plain words."""
-    return KINDS.get(kind, kind.replace("_", " "))
+    bare = bare_kind(kind)
+    where = "," + IN_CHAT if kind != bare else ""
+    return KINDS.get(bare, bare.replace("_", " ")) + where
 
 
 def metric_words(name: str) -> str:
