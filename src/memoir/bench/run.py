@@ -9,6 +9,7 @@ was finished is in the run file: a run that is killed and started again repeats 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from memoir import data, methods, metrics
+from memoir.bench.answers import answers
 from memoir.bench.asking import Asker
 from memoir.bench.cache import UneditedCache
 from memoir.bench.header import header
@@ -25,8 +27,8 @@ from memoir.bench.plan import Cell
 from memoir.bench.stream import Stream, stream
 from memoir.bench.teaching import Teacher
 from memoir.editor import Editor
-from memoir.metrics.base import Metric, Said, Say
-from memoir.types import Progress, Record, no_progress
+from memoir.metrics.base import Metric, Said
+from memoir.types import Progress, no_progress
 
 CHUNK = 48
 """Items asked about, and written, together: what a killed run has to ask again at most."""
@@ -80,10 +82,13 @@ class _Run:
         self.asker = asker
         self.data_dir = data_dir
         self.progress = progress
-        made = {name: metrics.make(name, options) for name, options in cell.plan.metrics.items()}
-        self.over_records = {n: metric for n, metric in made.items() if metric.over == "records"}
-        self.over_run = [metric for metric in made.values() if metric.over == "run"]
-        self.over_items = [m for m in made.values() if m.over not in ("records", "run")]
+        self.made = {name: metrics.make(name, given) for name, given in cell.plan.metrics.items()}
+        self.over_records = [each for each in self.made.values() if each.over == "records"]
+        self.over_run = [each for each in self.made.values() if each.over == "run"]
+        self.over_items = [
+            each for each in self.made.values() if each.over not in ("records", "run")
+        ]
+        self.asked = Counter(row["at"] for row in journal.of("record"))
         self.teacher = Teacher(editor, taught.records, journal)
 
     def go(self) -> None:
@@ -91,90 +96,58 @@ class _Run:
             if any(row["at"] == at for row in self.journal.of("checkpoint")):
                 continue
             start = time.perf_counter()
-            while len(self.teacher.ids) < at or self._late():
-                self.progress("editing", len(self.teacher.ids), self.cell.plan.checkpoints[-1])
-                if not self._late():
-                    self.teacher.teach(at)
-                self._ask_records(self._late(), "made")
-            self.progress("editing", at, self.cell.plan.checkpoints[-1])
-            self._ask_records(list(range(at)), at)
+            self._teach(at)
+            self._ask_records(range(at), at, self.over_records)
             for over in dict.fromkeys(metric.over for metric in self.over_items):
                 self._ask_items(over, at)
             self._measure(at)
             seconds = round(time.perf_counter() - start, 1)
             self.journal.write([{"kind": "checkpoint", "at": at, "seconds": seconds}])
 
-    def _late(self) -> list[int]:
-        """Records that were taught but not asked about right after, though they should have been."""
-        if not self.cell.plan.immediate:
-            return []
-        done = {row["index"] for row in self.journal.of("record") if row["at"] == "made"}
-        return [index for index in range(len(self.teacher.ids)) if index not in done]
+    def _teach(self, until: int) -> None:
+        """Teach up to a checkpoint, asking about each batch right after it if the plan says so."""
+        total = self.cell.plan.checkpoints[-1]
+        immediate = [self.made[name] for name in self.cell.plan.immediate]
+        while True:
+            taught = len(self.teacher.ids)
+            self.progress("editing", taught, total)
+            if immediate:  # first of all what a killed run still owes
+                self._ask_records(range(taught), "made", immediate)
+            if taught >= until:
+                return
+            self.teacher.teach(until)
 
-    def _ask_records(self, indices: Sequence[int], at: int | str) -> None:
+    def _ask_records(self, indices: range, at: int | str, wanted: Sequence[Metric]) -> None:
         """Ask about records and write a row for each, leaving out those that have one."""
-        wanted = self.over_records
-        if at == "made":
-            wanted = {name: wanted[name] for name in self.cell.plan.immediate if name in wanted}
-        done = {row["index"] for row in self.journal.of("record") if row["at"] == at}
-        todo = [index for index in indices if index not in done]
+        # They are asked in order, so those that have a row are the first ones.
+        todo = indices[self.asked[at] :]
         once = self.taught.subject_once(len(self.teacher.ids))
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
             records = [self.taught.records[index] for index in chunk]
-            asks = [ask for r in records for metric in wanted.values() for ask in metric.asks(r)]
-            said = self.asker.ask(asks)
+            said = self.asker.ask(a for r in records for metric in wanted for a in metric.asks(r))
             self.journal.write(
                 {
                     "kind": "record",
                     "at": at,
                     "index": index,
                     "subject_once": once[index],
-                    "scores": self._scores(wanted.values(), record, said, index),
-                    "answers": self._answers(wanted.values(), record, said),
+                    "scores": self._scores(wanted, record, said, self.teacher.ids[index]),
+                    "answers": answers(wanted, record, said, self.teacher.index_of),
                 }
                 for index, record in zip(chunk, records, strict=True)
             )
+            self.asked[at] += len(chunk)
             if at != "made":
-                self.progress(f"asking after {at}", len(done) + start + len(chunk), len(indices))
+                self.progress(f"asking after {at}", self.asked[at], len(indices))
 
     def _scores(
-        self, wanted: Iterable[Metric], item: Any, said: Said, index: int | None
+        self, wanted: Iterable[Metric], item: Any, said: Said, own: str | None
     ) -> dict[str, float]:
-        own = None if index is None else self.teacher.ids[index]
         scores: dict[str, float] = {}
         for metric in wanted:
             scores |= metric.score(item, said, own)
         return {name: round(value, 6) for name, value in scores.items()}
-
-    def _answers(
-        self, wanted: Iterable[Metric], record: Record, said: Said
-    ) -> list[dict[str, Any]]:
-        """What was said with the edits in force: the longest text for each prompt."""
-        longest: dict[tuple[str, bool], Say] = {}
-        for metric in wanted:
-            for ask in metric.asks(record):
-                if isinstance(ask, Say) and ask.edits:
-                    key = (ask.prompt, ask.chat)
-                    if key not in longest or ask.tokens > longest[key].tokens:
-                        longest[key] = ask
-        found = []
-        for ask in longest.values():
-            answer = said[ask]
-            match = answer.match
-            found.append(
-                {
-                    "about": ask.about,
-                    "prompt": ask.prompt,
-                    "chat": ask.chat,
-                    "want": ask.want,
-                    "text": answer.text,
-                    "fired": None if match is None else match.fired,
-                    "edit": None if match is None else self.teacher.index_of(match.edit_id),
-                    "overlap": None if match is None else round(match.overlap, 4),
-                }
-            )
-        return found
 
     def _ask_items(self, over: str, at: int) -> None:
         """Ask about the items of a data set, all its metrics together, and write a row for each."""
