@@ -1,4 +1,5 @@
-"""Write docs/benchmarks.md from the result files; ``--check`` only compares (CI).
+"""Write docs/benchmarks.md and docs/benchmarks.html from the result files; ``--check`` only compares
+the tables (CI).
 
 python benchmarks/tables.py [--check]
 """
@@ -7,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from memoir.bench.report import markdown
+from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
 
 HERE = Path(__file__).parent
@@ -20,6 +23,8 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 SPEED = RESULTS / "speed.json"
 
 HEAD = """# Benchmarks
+
+The same with curves and pictures: [benchmarks.html](benchmarks.html), one page that loads nothing.
 
 Written by `python benchmarks/tables.py` from the files in `benchmarks/results/`; do not edit by hand.
 The protocol is explained in [benchmarking.md](benchmarking.md). To measure again, with `MEMOIR_DATA`
@@ -41,19 +46,24 @@ def main() -> None:
     page = whole_page()
     if not check:
         PAGE.write_text(page, "utf-8")
+        with TemporaryDirectory() as folder:
+            shutil.move(write_report(results(), Path(folder)).html, PAGE.with_suffix(".html"))
     elif PAGE.read_text("utf-8") != page:
         sys.exit("docs/benchmarks.md does not match benchmarks/results; run benchmarks/tables.py")
 
 
 def whole_page() -> str:
-    results = read_results(sorted(path for path in RESULTS.glob("*.json") if path != SPEED))
     plans = [plan for plan in sorted(HERE.glob("*.toml")) if any(RESULTS.glob(f"{plan.stem}-*"))]
     commands = [
         f"memoir bench run benchmarks/{plan.name} --results benchmarks/results" for plan in plans
     ]
     commands.append("python benchmarks/speed.py")
     head = HEAD.format(commands="\n".join(commands))
-    return "\n".join([head, markdown(results), *speed(json.loads(SPEED.read_text("utf-8")))])
+    return "\n".join([head, markdown(results()), *speed(json.loads(SPEED.read_text("utf-8")))])
+
+
+def results() -> list[dict[str, Any]]:
+    return read_results(sorted(path for path in RESULTS.glob("*.json") if path != SPEED))
 
 
 def speed(result: dict[str, Any]) -> list[str]:

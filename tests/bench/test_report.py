@@ -227,7 +227,7 @@ def test_headline_numbers_are_in_both_pages(pages: tuple[str, str]) -> None:
     one = result(preset="faithful", n=1000, skill=0.35)["metrics"]["reliability_fg"]
     low, high = one["ci95"]
     for page in (Checker(pages[0]).text, pages[1].replace("\\", "")):
-        assert re.search(rf"{one['value']:.3f}\s*\[{low:.2f}, {high:.2f}\]", page)
+        assert re.search(rf"{one['value']:.3f}\s*\[{low:.3f}, {high:.3f}\]", page)
 
 
 def test_published_rows_are_marked_and_named_with_their_model(pages: tuple[str, str]) -> None:
@@ -255,7 +255,7 @@ def test_several_seeds_are_one_row_with_their_range(tmp_path: Path) -> None:
         for seed, value in enumerate((0.5, 0.6, 0.7))
     ]
     html, markdown = written(made, tmp_path)
-    assert "0.600 (0.50–0.70)" in markdown
+    assert "0.600 (0.500–0.700)" in markdown
     assert "3 seeds" in markdown
     assert "3 seeds" in html
 

@@ -12,6 +12,7 @@ _PARTS = {
     "reliability": "gives the taught answer to {} of the taught prompts",
     "generalization": "gives it to {} of the same questions in other words",
     "locality": "answers {} of the unrelated questions as before",
+    "neighbour": "answers {} of the questions about other subjects, in the same words, as before",
 }
 
 

@@ -55,4 +55,4 @@ def range_of(counts: list[int]) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.2f}" if abs(value) < 100 else about(value)
+    return f"{value:.3f}" if abs(value) < 100 else about(value)

@@ -14,7 +14,7 @@ from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.series_style import colour
 from memoir.bench.report.words import MODES
 
-STEMS = ("reliability", "generalization", "locality")
+STEMS = ("reliability", "generalization", "locality", "neighbour")
 ROW = 0.56
 """Inches per series."""
 

@@ -9,8 +9,6 @@ from memoir.bench.report.tables_headline import headline_metrics, metric_columns
 from memoir.bench.report.words import SHOULD_FIRE, kind_words, metric_words
 
 HARDER = (
-    "neighbour_fg",
-    "neighbour_tf",
     "reliability_chat",
     "generalization_chat",
     "locality_chat",
@@ -79,7 +77,11 @@ def routing(data_set: DataSet) -> Table | None:
 
 def subsets(data_set: DataSet) -> Table | None:
     """All records against parts of them, at the last checkpoint."""
-    names = [name for name in headline_metrics(data_set) if not name.startswith("locality")]
+    names = [
+        name
+        for name in headline_metrics(data_set)
+        if not name.startswith(("locality", "neighbour"))
+    ]
     rows: list[Row] = []
     for each in data_set.series:
         found = {key for result in each.last.results for key in result.get("subsets") or {}}

@@ -8,7 +8,7 @@ from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, mark_best, measured
 from memoir.bench.report.words import MODES, lower_is_better
 
-STEMS = ("reliability", "generalization", "locality")
+STEMS = ("reliability", "generalization", "locality", "neighbour")
 PERPLEXITY = "reliability_perplexity"
 
 CAPTION = (
