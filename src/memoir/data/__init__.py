@@ -141,5 +141,9 @@ def _recognised(value: Any, where: str) -> Record:
             f"{where}: fields {', '.join(sorted(record))} fit no known format. "
             f"A record must have one of these sets of fields: {known}."
         )
-    parsed: Record = max(fitting, key=lambda module: len(module.FIELDS)).parse(record, where, [])
+    best = max(fitting, key=lambda module: len(module.FIELDS))
+    try:
+        parsed: Record = best.parse(record, where, [])
+    except Defect as defect:  # nothing is dropped here, so it is an error like any other
+        raise BadRecord(str(defect)) from defect
     return parsed

@@ -58,7 +58,7 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
     known = [field.name for field in fields(chosen)]
     for name in settings:
         if name not in known:
-            raise UnknownName.among(f"setting of {method.__name__}", name, known)
+            raise UnknownName.among(f"setting of {_called(method)}", name, known)
     try:
         return TypeAdapter(type(chosen)).validate_python(asdict(replace(chosen, **settings)))
     except ValidationError as error:
@@ -66,7 +66,7 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}, not {each['input']!r}"
             for each in error.errors()
         )
-        raise BadInput(f"a setting of {method.__name__} is wrong: {wrong}.") from error
+        raise BadInput(f"a setting of {_called(method)} is wrong: {wrong}.") from error
 
 
 def _own(name: str) -> Any:
@@ -81,3 +81,8 @@ def _own(name: str) -> Any:
             f"no method '{name}' ({error}). Give package.module:Class of an importable class that "
             f"keeps the contract of memoir.methods.base, or one of: {', '.join(available())}."
         ) from error
+
+
+def _called(method: Any) -> str:
+    """The name of a method: that of its file."""
+    return str(method.__module__).rpartition(".")[2]
