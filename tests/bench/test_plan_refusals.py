@@ -114,7 +114,7 @@ def test_every_wrong_entry_is_named(path: Path) -> None:
             '"fathful"',
             "no preset 'fathful'. Did you mean 'faithful'? Available: default, faithful.",
         ),
-        ("max_steps", "max_step", "no setting of Memoir 'max_step'. Did you mean 'max_steps'?"),
+        ("max_steps", "max_step", "no setting of memoir 'max_step'. Did you mean 'max_steps'?"),
         ("metrics.cost", "metrics.costs", "no metric 'costs'. Did you mean 'cost'?"),
         (
             "turns",

@@ -8,11 +8,17 @@ from memoir.bench.report.tables_headline import PERPLEXITY
 from memoir.bench.report.words import lower_is_better
 
 MOST = 4
-_PARTS = {
+_FREE_TEXT = {
     "reliability": "gives the taught answer to {} of the taught prompts",
     "generalization": "gives it to {} of the same questions in other words",
     "locality": "answers {} of the unrelated questions as before",
     "neighbour": "answers {} of the questions about other subjects, in the same words, as before",
+}
+_FED = {
+    "reliability": "ranks {} of the taught answers' tokens first when fed them",
+    "generalization": "{} of them after the same questions in other words",
+    "locality": "predicts {} of the tokens after unrelated prompts as before",
+    "neighbour": "predicts {} of the tokens after prompts about other subjects as before",
 }
 
 
@@ -39,12 +45,12 @@ def _quality(series: Series) -> tuple[float, ...]:
 
 
 def _sentence(point: Checkpoint) -> str:
-    parts = []
-    for mode, words in (("fg", "in free text"), ("tf", "teacher forced")):
-        found = {stem: point.measure(f"{stem}_{mode}") for stem in _PARTS}
-        parts = [_PARTS[stem].format(_percent(one.value)) for stem, one in found.items() if one]
+    parts: list[str] = []
+    for mode, words, where in (("fg", _FREE_TEXT, " (in free text)"), ("tf", _FED, "")):
+        found = {stem: point.measure(f"{stem}_{mode}") for stem in words}
+        parts = [words[stem].format(_percent(one.value)) for stem, one in found.items() if one]
         if parts:
-            parts[-1] += f" ({words})"
+            parts[-1] += where
             break
     surprise = point.measure(PERPLEXITY)
     if surprise:
