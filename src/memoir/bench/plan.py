@@ -129,7 +129,8 @@ class Cell(_Strict):
         """Name of the run and of its files."""
         label = self.method.label or f"{self.method.name.replace(':', '.')}-{self.method.preset}"
         data_set = self.data.name + ("" if self.data.split == "edit" else f"-{self.data.split}")
-        return f"{self.plan.name}-{data_set}-{label}-seed{self.seed}"
+        # A plan is often called as its only data set.
+        return "-".join(dict.fromkeys([self.plan.name, data_set, label, f"seed{self.seed}"]))
 
 
 def read_plan(path: Path) -> Plan:

@@ -16,7 +16,9 @@ HARDER = (
     "consequence_fg",
     "attribute_fg",
     "ood_tf",
+    "ood_unedited_tf",
     "ood_perplexity",
+    "ood_unedited_perplexity",
 )
 _WHO = (Column("method", numeric=False), Column("edits"))
 
