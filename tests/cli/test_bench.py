@@ -152,16 +152,30 @@ def test_running_again_repeats_nothing_and_shows_the_same_as_a_table(
     assert f"To read them: memoir bench report {path}" in text
 
 
-def test_another_plan_does_not_go_on_with_the_run(ran: tuple[Path, list[Any]]) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "entry"),
+    [
+        ("tokens = 8", "tokens = 9", "metrics"),
+        (
+            "max_steps = 60",
+            "max_steps = 50",
+            "asked",
+        ),  # the store keeps the settings it was made with
+    ],
+)
+def test_another_plan_does_not_go_on_with_the_run(
+    ran: tuple[Path, list[Any]], old: str, new: str, entry: str
+) -> None:
     folder, _ = ran
     plan = folder / "plan.toml"
     before = plan.read_text("utf-8")
-    plan.write_text(before.replace("tokens = 8", "tokens = 9"), "utf-8")
+    assert old in before
+    plan.write_text(before.replace(old, new), "utf-8")
     printed = again(folder, "--json", code=1).stdout
     plan.write_text(before, "utf-8")
     error = json.loads(printed)["error"]
     assert error["type"] == "OtherRun"
-    assert "was begun with another plan (metrics: " in error["message"]
+    assert f"was begun with another plan ({entry}: " in error["message"]
 
 
 # ---------------------------------------------------------------------- report and help

@@ -40,6 +40,8 @@ def header(cell: Cell, taught: Stream, editor: Editor) -> Row:
         "probes_per_kind": cell.data.probes_per_kind,
         "kinds": cell.data.kinds and list(cell.data.kinds),
         "metrics": plan.metrics,
+        # An existing store keeps its own settings, so what the plan asks for must stand here too.
+        "asked": {"preset": cell.method.preset, "settings": cell.method.settings},
         "settings": asdict(editor.method.config),
         "data": taught.origin,
         **circumstances(),
