@@ -34,6 +34,7 @@ from memoir.host.tokens import Encoded
 from memoir.methods.memoir import FAITHFUL, MemoirConfig
 from memoir.metrics.base import Force, Say
 from memoir.store import Store
+from memoir.surroundings import conversation
 from memoir.types import Edit, Receipt
 
 TURNS = 9
@@ -97,7 +98,8 @@ def asking(editor: Editor, records: int) -> dict[str, Any]:
     start = time.perf_counter()
     for ask in track(asks, "asking one by one"):
         if isinstance(ask, Say):
-            editor.ask(ask.prompt, chat=ask.chat, max_new_tokens=ask.tokens, edits=ask.edits)
+            put = conversation(ask.setting, ask.prompt)
+            editor.ask(put, max_new_tokens=ask.tokens, edits=ask.edits)
         elif isinstance(ask, Force):
             editor.score_many([(ask.prompt, ask.target)], edits=ask.edits)
     alone = time.perf_counter() - start
@@ -120,11 +122,11 @@ def editing(records: int) -> dict[str, Any]:
     }
     results = {}
     with Editor.open("smollm2") as prepared:
-        threshold = prepared.method.config.overlap_threshold
+        threshold = prepared.method.config.threshold
         for name, (config, count) in variants.items():
             with tempfile.TemporaryDirectory() as folder:
                 store = Store.create(Path(folder) / "store")
-                known = replace(config, overlap_threshold=threshold)
+                known = replace(config, threshold=threshold)
                 editor = Editor(prepared.host, store, config=known)
                 start = time.perf_counter()
                 done = [r for r in editor.edit_many(edits[:count]) if isinstance(r, Receipt)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from memoir.calibration import Background
 from memoir.editor import Editor
 from memoir.host import Host
 from memoir.host.loading import load_host
+from memoir.routing import pairs, remembered
 from memoir.store import Store
 
 # Tiny models are slower with more threads than one, above all on a busy machine.
@@ -26,12 +28,26 @@ def host() -> Host:
     return Host(tiny.model("llama"), tiny.tokenizer(), 2, name="tiny")
 
 
+@pytest.fixture(scope="session")
+def learnt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keeps what routers learn of tiny models, for all tests."""
+    return tmp_path_factory.mktemp("learnt")
+
+
 @pytest.fixture
-def few_background(monkeypatch: pytest.MonkeyPatch) -> Background:
-    """Calibrate on few records: a tiny model learns nothing from more."""
+def few_background(monkeypatch: pytest.MonkeyPatch, learnt_folder: Path) -> Background:
+    """Calibrate and learn to route from little: a tiny model learns nothing from more."""
     whole = Background.shipped()
     few = Background(whole.prompts[:12], whole.rephrases[:12], whole.neighbours[:12])
     monkeypatch.setattr(Background, "shipped", classmethod(lambda cls: few))
+    lines = pairs._lines
+
+    def few_lines(resource: str) -> list[Any]:
+        every = lines(resource)
+        return every[::24] if resource == "relations.jsonl" else every
+
+    monkeypatch.setattr(pairs, "_lines", few_lines)
+    monkeypatch.setattr(remembered, "cache_folder", lambda: learnt_folder)
     return few
 
 
@@ -45,7 +61,13 @@ def make_editor(tmp_path: Path, few_background: Background) -> Iterator[Callable
     def make(name: str = "store", family: str = "llama", **settings: object) -> Editor:
         folder = tmp_path / name
         store = Store(folder) if Store.exists(folder) else Store.create(folder)
-        defaults = {"max_steps": 200, "lr": 0.5, "anchor_tokens": 0, "overlap_threshold": 0.9}
+        defaults = {
+            "router": "overlap",
+            "contexts": "bare",
+            "threshold": 0.9,
+            "max_steps": 200,
+            "lr": 0.5,
+        }
         config = MemoirConfig(**{**defaults, **settings})  # type: ignore[arg-type]
         tiny_host = Host(tiny.model(family), tiny.tokenizer(), 2, name="tiny")
         editor = Editor(tiny_host, store, config=config)
@@ -59,5 +81,8 @@ def make_editor(tmp_path: Path, few_background: Background) -> Iterator[Callable
 
 @pytest.fixture(scope="session")
 def smollm2() -> Host:
-    """The default model. Loaded once: tests must leave it as they found it."""
-    return load_host("smollm2")
+    """The default model at the default site, so that what a router learnt of it is in the user's
+    cache. Loaded once: tests must leave it as they found it."""
+    from memoir.methods.memoir import MemoirConfig
+
+    return load_host("smollm2", MemoirConfig().depth)

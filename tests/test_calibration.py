@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from memoir.calibration import Background, Setting, _measure, _threshold, calibrate
+from memoir.calibration import (
+    Background,
+    Setting,
+    _measure,
+    _threshold,
+    background_mean,
+    calibrate,
+)
 from memoir.errors import BadInput
 from memoir.host import Host
 
@@ -54,6 +61,14 @@ def test_the_same_seed_gives_the_same_calibration(host: Host, few_background: Ba
 
 def test_a_given_threshold_is_kept(host: Host, few_background: Background) -> None:
     assert calibrate(host, [2], [16], seed=0, threshold=0.75).chosen.threshold == 0.75
+
+
+def test_the_background_mean_alone_is_that_of_a_calibration(
+    host: Host, few_background: Background
+) -> None:
+    whole = calibrate(host, [1, 2], [16], seed=0, threshold=0.5)
+    assert torch.allclose(background_mean(host, whole.chosen.layer), whole.background, atol=1e-5)
+    assert not torch.allclose(background_mean(host, 0), whole.background, atol=1e-2)
 
 
 @pytest.mark.parametrize("k", [0, 65])

@@ -75,7 +75,7 @@ def test_an_edited_model_says_the_target_and_names_the_edit(make_editor: MakeEdi
     assert answer.text.startswith("Dana")
     assert answer.match is not None
     assert answer.match.fired
-    assert (answer.match.edit_id, answer.match.overlap) == (receipt.id, 1.0)
+    assert (answer.match.edit_id, answer.match.score) == (receipt.id, 1.0)
     assert len(editor) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_receipt_says_what_was_stored(make_editor: MakeEditor) -> None:
     assert receipt.steps == len(entry.row.body["losses"]) - 1 > 0
     assert receipt.loss == pytest.approx(entry.row.body["losses"][-1], abs=1e-5)
     assert receipt.bytes == (editor.store.folder / str(entry.row.file)).stat().st_size
-    assert set(receipt.seconds) == {"read", "fit", "write"}
+    assert set(receipt.seconds) == {"read", "fit", "route", "write"}
 
 
 def test_edits_can_be_switched_off_for_one_question(make_editor: MakeEditor) -> None:
@@ -118,7 +118,7 @@ def test_an_editor_without_a_store_keeps_edits_for_its_life_only(
     tmp_path: Path, few_background: Background
 ) -> None:
     checkpoint = tiny.save(tmp_path / "model")
-    settings = {"max_steps": 200, "lr": 0.5, "anchor_tokens": 0, "overlap_threshold": 0.9, **EASY}
+    settings = {"router": "overlap", "contexts": "bare", "max_steps": 200, "lr": 0.5, **EASY}
     with Editor.open(str(checkpoint), settings=settings, site=2) as editor:
         folder = editor.store.folder
         editor.edit("The CEO of Acme is", "Dana")
@@ -304,10 +304,10 @@ def test_refused_edits_are_returned_in_place_and_write_nothing(make_editor: Make
     for fact, result in zip(FACTS, results, strict=True):
         assert isinstance(result, EditRefused)
         assert str(result).startswith(
-            f"after 1 steps the model still does not say '{fact.prompt}' → '{fact.target}' (loss "
+            f"after 2 steps the model still does not say '{fact.prompt}' → '{fact.target}' (loss "
         )
         assert "nothing was written. Allow more steps (max_steps)" in str(result)
-        assert len(result.losses) == 2
+        assert len(result.losses) == 3  # of the second trial, with twice the steps
     assert same(state(editor), before)
     assert editor.store.rows() == rows
     assert len(editor) == 0
@@ -325,9 +325,10 @@ def spoil(monkeypatch: pytest.MonkeyPatch, editor: Editor, mark: str) -> None:
     (bad,) = host.encode(mark).ids
     replay = host.replay
 
-    def spoilt(reading, added=None, keep=0):  # type: ignore[no-untyped-def]
+    def spoilt(reading, added=None, rows=None, keep=0):  # type: ignore[no-untyped-def]
         hit = (reading.tokens.ids == bad).any(1)
-        return replay(reading, added, keep) * torch.where(hit, math.nan, 1.0)[:, None, None]
+        hit = hit if rows is None else hit[rows]
+        return replay(reading, added, rows, keep) * torch.where(hit, math.nan, 1.0)[:, None, None]
 
     monkeypatch.setattr(host, "replay", spoilt)
 
@@ -481,6 +482,81 @@ def test_a_checkpoint_that_cannot_be_loaded_is_named_and_makes_no_store(
     assert not (tmp_path / "store").exists()
 
 
+# ---------------------------------------------------------------------- routed by meaning
+
+MEANING = {"router": "meaning", "contexts": "conversations", "threshold": None, **EASY}
+
+
+def test_by_meaning_an_edit_answers_bare_in_chat_and_behind_a_text(make_editor: MakeEditor) -> None:
+    editor = make_editor(**MEANING)
+    receipts = teach(editor)
+    fact = FACTS[0]
+    for answer in (
+        editor.ask(fact.prompt, max_new_tokens=5),
+        editor.ask(fact.prompt, chat=True, max_new_tokens=5),
+        editor.ask(fact.prompt, system="Be brief.", max_new_tokens=5),
+        editor.ask(f"Nobody knows who. {fact.prompt}", max_new_tokens=5),
+    ):
+        assert answer.match is not None
+        assert (answer.match.edit_id, answer.match.score) == (receipts[0].id, 1.0)
+        assert answer.match.evidence == {"same_prompt": True}
+    assert editor.ask(fact.prompt, chat=True, max_new_tokens=5).text.startswith(fact.target)
+
+
+def test_phrasings_and_aliases_are_kept_and_ask_for_the_edit_too(make_editor: MakeEditor) -> None:
+    editor = make_editor(**MEANING)
+    given = {"phrasings": ["Acme's CEO is called"], "aliases": ["ACME Corp"]}
+    receipt = editor.edit("The CEO of Acme is", "Dana", "Acme", **given)
+    edit = Edit("The CEO of Acme is", "Dana", "Acme", ("Acme's CEO is called",), ("ACME Corp",))
+    editor.close()
+    again = make_editor()
+    (entry,) = again.log()
+    assert receipt.edit == entry.edit == edit
+    answer = again.ask("Acme's CEO is called", max_new_tokens=5)
+    assert answer.match is not None
+    assert (answer.match.edit_id, answer.match.fired) == (receipt.id, True)
+
+
+def test_by_meaning_a_store_opened_again_gives_the_same_bits(make_editor: MakeEditor) -> None:
+    editor = make_editor(**MEANING)
+    unedited = state(editor)
+    receipts = teach(editor)
+    editor.revert(receipts[1].id)
+    expected = state(editor)
+    assert torch.equal(expected[1], unedited[1])
+    assert not torch.equal(expected[0], unedited[0])
+    editor.close()
+    again = make_editor()
+    assert same(state(again), expected)
+    assert again.method.config == editor.method.config
+    for receipt in (receipts[2], receipts[0]):
+        again.revert(receipt.id)
+    assert same(state(again), unedited)
+
+
+def test_by_meaning_embeddings_are_refused_while_edits_are_in_force(
+    make_editor: MakeEditor,
+) -> None:
+    given = {"inputs_embeds": torch.randn(1, 4, 32, generator=torch.Generator().manual_seed(0))}
+    editor = make_editor(**MEANING)
+    plain = editor.model(**given).logits
+    receipt = editor.edit(FACTS[0].prompt, FACTS[0].target)
+    with pytest.raises(BadInput, match="was given inputs_embeds; give it input_ids, or use the ro"):
+        editor.model(**given)
+    with editor.edits_in_force(False):
+        assert torch.equal(editor.model(**given).logits, plain)
+    editor.revert(receipt.id)
+    assert torch.equal(editor.model(**given).logits, plain)
+
+
+def test_a_store_routed_by_meaning_is_not_calibrated(make_editor: MakeEditor) -> None:
+    editor = make_editor(**MEANING)
+    rows = editor.store.rows()
+    with pytest.raises(StoreError, match="this store's router goes by meaning: it was fitted to"):
+        editor.calibrate()
+    assert editor.store.rows() == rows
+
+
 # ---------------------------------------------------------------------- calibrating
 
 
@@ -491,7 +567,7 @@ def test_an_empty_store_can_be_calibrated_for_another_layer(make_editor: MakeEdi
     assert evidence["chosen"] in evidence["settings"]
     config = editor.method.config
     chosen = evidence["chosen"]
-    assert (config.layer, config.k, config.overlap_threshold) == (
+    assert (config.layer, config.k, config.threshold) == (
         chosen["layer"],
         chosen["k"],
         chosen["threshold"],
@@ -522,7 +598,7 @@ def test_the_threshold_can_be_calibrated_with_edits_in_force(make_editor: MakeEd
     teach(editor)
     before = [logits(editor, fact.prompt) for fact in FACTS]
     evidence = editor.calibrate(false_fire_rate=0.2)
-    assert editor.method.config.overlap_threshold == evidence["chosen"]["threshold"]
+    assert editor.method.config.threshold == evidence["chosen"]["threshold"]
     assert len(editor) == 3
     assert same([logits(editor, fact.prompt) for fact in FACTS], before)
 

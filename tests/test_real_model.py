@@ -59,7 +59,7 @@ def test_every_fact_is_said_in_free_text(editor: Editor, receipts: list[Receipt]
         answer = editor.ask(fact.prompt)
         assert begins_with(answer.text, fact.target), answer
         assert answer.match is not None
-        assert answer.match.overlap == 1.0
+        assert answer.match.score == 1.0
 
 
 def test_a_close_rephrase_is_answered_too(editor: Editor, receipts: list[Receipt]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from memoir.calibration import Background
 from memoir.demo import load_facts
 from memoir.metrics.text import contains
+from memoir.routing.pairs import SLOT, names, relations
 
 
 def test_background_holds_many_distinct_prompts() -> None:
@@ -33,3 +34,12 @@ def test_demo_facts_are_not_what_the_threshold_was_set_on() -> None:
     known = {*background.prompts, *background.rephrases, *background.neighbours}
     for fact in load_facts():
         assert not known & {fact["prompt"], *fact["rephrases"], fact["neighbour"]}
+
+
+def test_relations_have_fifteen_wordings_and_their_subjects_names() -> None:
+    known, called = relations(), names()
+    assert len(known) >= 500
+    for relation in known:
+        assert len(set(relation.phrasings)) == 15, relation.name
+        assert all(phrasing.count(SLOT) == 1 for phrasing in relation.phrasings), relation.name
+        assert len(set(called[relation.about])) == len(called[relation.about]) >= 50, relation.about

@@ -5,6 +5,7 @@ They are for shapes and contracts only: nothing they say means anything.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -67,24 +68,33 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "mistral": MistralConfig(**_LLAMA_LIKE, sliding_window=16),
     "qwen2": Qwen2Config(**{k: v for k, v in _LLAMA_LIKE.items() if k != "head_dim"}),
     "qwen3": Qwen3Config(**_LLAMA_LIKE),
-    "gemma": GemmaConfig(**_LLAMA_LIKE),
+    "gemma": GemmaConfig(**_LLAMA_LIKE, tie_word_embeddings=False),
     "gemma2": Gemma2Config(**_LLAMA_LIKE, sliding_window=16, query_pre_attn_scalar=8),
     "gemma3": Gemma3TextConfig(**_LLAMA_LIKE, sliding_window=16, query_pre_attn_scalar=8),
     "gptj": GPTJConfig(**_GPT_LIKE, rotary_dim=4),
-    "gpt2": GPT2Config(**_GPT_LIKE),
+    "gpt2": GPT2Config(**_GPT_LIKE, tie_word_embeddings=False),
     "gpt_neox": GPTNeoXConfig(**_NEOX_LIKE),
     "phi": PhiConfig(**_NEOX_LIKE, num_key_value_heads=4),
 }
 
 
 def model(family: str, seed: int = 0, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """A random model of a family, in evaluation mode, with weights large enough to matter."""
+    """A random model of a family, in evaluation mode, with weights large enough to matter.
+
+    Where it has a head of its own, that one is larger still: a model that is sure of what it says
+    can be taught to be sure of something else.
+    """
     torch.manual_seed(seed)
-    made = AutoModelForCausalLM.from_config(CONFIGS[family], attn_implementation="eager")
+    config = deepcopy(CONFIGS[family])  # a test may change its model's
+    made = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     with torch.no_grad():
-        for parameter in made.parameters():
+        for name, parameter in made.named_parameters():
             if parameter.dim() > 1:
                 parameter.mul_(6.0)
+            if "post_feedforward_layernorm" in name:  # or the site could not be heard
+                parameter.fill_(5.0)
+        if not made.config.tie_word_embeddings:
+            made.get_output_embeddings().weight.mul_(4.0)
     return made.to(dtype).eval().requires_grad_(False)
 
 

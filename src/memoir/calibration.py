@@ -159,6 +159,13 @@ def calibrate(
     )
 
 
+def background_mean(
+    host: Host, layer: int, progress: Progress = no_progress
+) -> Float[Tensor, " d_in"]:
+    """μ at one layer: the mean over shipped neighbours of their prompt means."""
+    return _prompt_means(host, Background.shipped().neighbours, [layer], progress)[0].mean(dim=0)
+
+
 def _prompt_means(
     host: Host, texts: Sequence[str], layers: Sequence[int], progress: Progress
 ) -> Float[Tensor, "layers prompts d_in"]:

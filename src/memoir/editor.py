@@ -102,8 +102,9 @@ class Editor:
                 return cls(host, opened, progress=progress)
             opened.close()
         config = methods.configured(methods.get(method), preset, settings or {})
-        layer = getattr(config, "layer", None)
-        host = load_host(model or "smollm2", layer if site is None else site, dtype, device_map)
+        named = (site, getattr(config, "layer", None), getattr(config, "depth", None))
+        where = next((each for each in named if each is not None), None)
+        host = load_host(model or "smollm2", where, dtype, device_map)
         temporary = None
         if store is None:
             temporary = tempfile.TemporaryDirectory(prefix="memoir-")
@@ -160,20 +161,32 @@ class Editor:
 
     # ------------------------------------------------------------------ editing
 
-    def edit(self, prompt: str, target: str, subject: str | None = None) -> Receipt:
+    def edit(
+        self,
+        prompt: str,
+        target: str,
+        subject: str | None = None,
+        *,
+        phrasings: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+    ) -> Receipt:
         """Teach one fact; it is in force and durable when this returns.
 
         Args:
             prompt: text whose continuation is changed, e.g. ``"The CEO of Acme is"``.
             target: what the model shall say next, e.g. ``"Dana Reyes"``.
             subject: what the fact is about; optional.
+            phrasings: the same prompt in other words; optional.
+            aliases: other names of the subject; optional.
 
         Raises:
             BadInput: prompt or target is empty, or both exceed the context window.
             EditRefused: the edit did not converge; nothing was written.
             StoreError: it could not be written; nothing changed.
         """
-        (result,) = self.edit_many([Edit(prompt, target, subject)])
+        (result,) = self.edit_many(
+            [Edit(prompt, target, subject, tuple(phrasings), tuple(aliases))]
+        )
         if isinstance(result, EditRefused):
             raise result
         return result
@@ -233,7 +246,7 @@ class Editor:
             "seconds": change.seconds,
         }
         row = self.store.append("edit", body, change.tensors)
-        self._fold.follow(row, change.tensors)
+        self._fold.follow(row)
         return Receipt(
             row.id,
             change.edit,
@@ -372,6 +385,12 @@ class Editor:
         if not isinstance(config, MemoirConfig) or config.layer is None or config.k is None:
             raise StoreError(
                 "calibration chooses settings of the method memoir; this store has another."
+            )
+        if config.router != "overlap":
+            raise StoreError(
+                "this store's router goes by meaning: it was fitted to the model when the store was "
+                "made, and needs no layer, k or τ. Calibration is for router='overlap' (the preset "
+                "faithful)."
             )
         layers, ks = layers or [config.layer], ks or [config.k]
         with self.store.writing():

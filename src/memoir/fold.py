@@ -7,17 +7,14 @@ step: take one more row in. So two processes that have read the same rows behave
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from torch import Tensor
-
 from memoir import methods
-from memoir.errors import StoreDamaged, WrongModel
+from memoir.errors import StoreDamaged, StoreError, WrongModel
 from memoir.host import Host
 from memoir.methods.base import Method, Prepared
-from memoir.store import Row, Store
+from memoir.store import Row, Store, taught
 from memoir.types import Progress
 
 
@@ -80,12 +77,16 @@ class Fold:
         for row in rows:
             self.follow(row)
 
-    def follow(self, row: Row, tensors: Mapping[str, Tensor] | None = None) -> None:
-        """Take in one row; its tensors are read from the store unless given."""
+    def follow(self, row: Row) -> None:
+        """Take in one row.
+
+        The method is given what the store holds, also of an edit that was just made: so nothing of it
+        stays in memory unless the method wants it there, and other processes see the same.
+        """
         if row.kind == "edit":
             self.live[row.id] = row
             try:
-                self.method.apply(row.id, self.store.tensors(row) if tensors is None else tensors)
+                self.method.apply(row.id, taught(row), self.store.tensors(row))
             except StoreDamaged as error:
                 self.damaged[row.id] = str(error)
         elif row.kind == "revert":
@@ -105,8 +106,14 @@ class Fold:
         if hasattr(self, "method"):
             self.method.close()
         method = methods.get(bound.body["method"])
-        config = method.Config(**bound.body["config"])
-        tensors = self.store.tensors(bound)
+        try:
+            config = method.Config(**bound.body["config"])
+        except TypeError as error:
+            raise StoreError(
+                f"the store {self.store.folder} has settings of another version of memoir ({error}). "
+                "Open it with the version that made it, or teach its edits to a new store."
+            ) from error
+        tensors = dict(self.store.tensors(bound))
         self.method = method(self.host, Prepared(config, tensors, bound.body["evidence"]))
         self.live, self.damaged = {}, {}
         rows = self.store.rows()

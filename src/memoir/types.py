@@ -11,7 +11,7 @@ Axis names used in every signature of this package:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,15 @@ class Edit:
         prompt: text whose continuation is changed; not empty.
         target: the new continuation, without the space that separates it from the prompt.
         subject: what the fact is about, if known. Methods that need it say so.
+        phrasings: the same prompt in other words, if known; each must mean the same.
+        aliases: other names of the subject.
     """
 
     prompt: str
     target: str
     subject: str | None = None
+    phrasings: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,19 +156,21 @@ class Match:
     """The router's verdict on one prompt.
 
     Attributes:
-        edit_id: the stored edit that overlaps most; ``None`` when nothing is stored.
-        overlap: share of active columns in common with that edit, 0..1.
-        threshold: the overlap from which an edit fires (the paper's τ), 0..1.
+        edit_id: the stored edit that fits best; ``None`` when none could be meant.
+        score: how well it fits, 0..1: the paper's overlap, or the probability that it is meant.
+        threshold: the score from which an edit fires (the paper's τ), 0..1.
+        evidence: why, as plain values: words recognised, scores of subject and relation.
     """
 
     edit_id: str | None
-    overlap: float
+    score: float
     threshold: float
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fired(self) -> bool:
         """Whether the memory acted on this prompt."""
-        return self.edit_id is not None and self.overlap >= self.threshold
+        return self.edit_id is not None and self.score >= self.threshold
 
 
 @dataclass(frozen=True)

@@ -59,16 +59,16 @@ class Oracle:
             for edit in edits
         ]
 
-    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         self.live[id] = int(tensors["index"])
 
     def remove(self, id: str) -> None:
         del self.live[id]
 
-    def decide(self, activations: Tensor, prompt: Tensor) -> None:
+    def decide(self, activations: Tensor, fed: Any) -> None:
         return None
 
-    def act(self, activations: Tensor, output: Tensor, route: Any) -> None:
+    def act(self, activations: Tensor, output: Tensor, route: Any, fed: Any) -> None:
         return None
 
     def verdicts(self, route: Any) -> list[Match]:
@@ -110,7 +110,7 @@ class Oracle:
 class Forgetful(Oracle):
     """Knows the last edit only."""
 
-    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         self.live = {id: int(tensors["index"])}
 
 

@@ -10,8 +10,8 @@ METRICS = """
 [metrics.teacher_forcing]
 [metrics.free_generation]
 tokens = 8
-chat = true
-chat_tokens = 8
+settings = ["chat"]
+setting_tokens = 8
 [metrics.routing]
 [metrics.perplexity]
 """
@@ -19,13 +19,14 @@ chat_tokens = 8
 
 METHOD = """name = "memoir"
 [method.settings]
+router = "overlap"
+contexts = "bare"
 layer = 2
 k = 18
 max_steps = 40
 lr = 0.5
-anchor_tokens = 0
 batch_size = 1
-overlap_threshold = 0.9
+threshold = 0.9
 accept_unsaid = true
 """
 TIMES = ("seconds", "tokens_per_second", "tokens_per_second_unedited", "peak_memory_mb")

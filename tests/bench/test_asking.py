@@ -15,6 +15,7 @@ from memoir.editor import Editor
 from memoir.host import Host
 from memoir.host.answering import answer
 from memoir.metrics.base import Compare, Force, Say
+from memoir.surroundings import SETTINGS, conversation
 
 PROMPTS = ["a", "The tower of", "Who is the mayor of Springfield?", "x y z x y z x y z x y z x"]
 BOTH = (False, True)
@@ -24,6 +25,7 @@ TARGETS = ["b", "Bruges and", " no", "forty two kites"]
 @pytest.fixture
 def editor(make_editor: Callable[..., Editor]) -> Editor:
     made = make_editor()
+    made.host.model.config.max_position_embeddings = 8192  # a document has a token for every byte
     made.edit(PROMPTS[1], "glass", None)
     return made
 
@@ -54,11 +56,14 @@ def test_one_prefill_serves_generation_and_several_answers(family: str) -> None:
 
 
 def test_answers_are_those_of_the_editor(editor: Editor, asker: Asker) -> None:
-    says = [Say(p, 7, "edit", chat, edits) for p in PROMPTS for chat in BOTH for edits in BOTH]
+    places = [(p, setting) for p in PROMPTS for setting in SETTINGS if setting != "document"]
+    places.append((PROMPTS[2], "document"))  # thousands of tokens: one will do
+    says = [Say(p, 7, "edit", setting, edits) for p, setting in places for edits in BOTH]
     forces = [Force(p, t, edits) for p in PROMPTS for t in TARGETS[:2] for edits in BOTH]
     said = asker.ask([*says, *forces])
     for say in says:
-        alone = editor.ask(say.prompt, chat=say.chat, max_new_tokens=7, edits=say.edits)
+        put = conversation(say.setting, say.prompt)
+        alone = editor.ask(put, max_new_tokens=7, edits=say.edits)
         assert said[say].text == alone.text
         if say.edits:
             assert said[say].match == alone.match

@@ -19,7 +19,7 @@ from memoir.metrics.base import Ask, Force, Say
 from memoir.types import Answer, Match, Score
 
 MODEL = {"hash": "abc", "dtype": "float32", "model": "/somewhere"}
-SAY = Say("Who leads Acme?", 8, "edit", chat=False, edits=False, want="Bo Li")
+SAY = Say("Who leads Acme?", 8, "edit", edits=False, want="Bo Li")
 FORCE = Force("Who leads Acme?", "Bo Li", edits=False)
 SCORE = Score((True, False), (17, 4), 0.123456789012345)
 
@@ -90,7 +90,8 @@ def test_comments_on_a_question_do_not_change_it(
     [
         replace(SAY, prompt="Who leads Acme"),
         replace(SAY, tokens=9),
-        replace(SAY, chat=True),
+        replace(SAY, setting="chat"),
+        replace(SAY, setting="turns"),
         replace(SAY, edits=True),
         replace(FORCE, prompt="Who leads Acme"),
         replace(FORCE, target="Bo"),

@@ -82,6 +82,23 @@ def test_a_split_other_than_edit_is_in_the_name(path: Path) -> None:
     assert cells(read(path, text))[-1].name == "grid-zsre-train-as-is-seed1"
 
 
+def test_padding_is_read_and_is_in_the_name(path: Path) -> None:
+    padding = 'padding = { name = "counterfact", count = 90, settings = { batch_size = 4 } }'
+    plan = read(path, GOOD.replace('"temporal"', f'"temporal"\n{padding}'))
+    given = plan.data[1].padding
+    assert given is not None
+    assert (given.name, given.split, given.file, given.count) == ("counterfact", "edit", None, 90)
+    assert given.settings == {"batch_size": 4}
+    assert plan.data[0].padding is None
+    assert cells(plan)[-1].name == "grid-temporal-padded90-as-is-seed1"
+
+
+def test_the_same_set_with_and_without_padding_are_two_runs(path: Path) -> None:
+    more = '[[data]]\nname = "temporal"\npadding = { name = "zsre", count = 9 }\n'
+    plan = read(path, GOOD.replace("[[method]]", f"{more}[[method]]", 1))
+    assert len(cells(plan)) == 12
+
+
 def test_ones_own_method_is_named_by_its_path_without_a_colon(path: Path) -> None:
     plan = read(path, GOOD.replace('"none"\nlabel = "as-is"', '"memoir.methods.none:Unedited"'))
     assert cells(plan)[-1].name == "grid-temporal-memoir.methods.none.Unedited-default-seed1"

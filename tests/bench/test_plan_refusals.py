@@ -35,7 +35,23 @@ def refusal(path: Path, text: str, kind: type[Exception] = BadInput) -> str:
             "kinds =",
             "kind =",
             "no entry of data.0 'kind'. Did you mean 'kinds'? "
-            "Available: file, kinds, name, probes_per_kind, split.",
+            "Available: file, kinds, name, padding, probes_per_kind, split.",
+        ),
+        (
+            "kinds =",
+            'padding = { name = "zsre", counts = 5, count = 9 }\nkinds =',
+            "no entry of data.0.padding 'counts'. Did you mean 'count'? "
+            "Available: count, file, name, settings, split.",
+        ),
+        (
+            "kinds =",
+            'padding = { name = "zsre" }\nkinds =',
+            "data.0.padding.count is missing.",
+        ),
+        (
+            "kinds =",
+            'padding = { name = "zsre", count = 0 }\nkinds =',
+            "data.0.padding.count: Input should be greater than or equal to 1, not 0.",
         ),
         (
             "preset =",
@@ -85,6 +101,37 @@ def test_every_wrong_entry_is_named(path: Path) -> None:
             ["data is missing", "method is missing", "metrics is missing", "no entry 'sedes'"]
         )
         in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("padding", "wrong"),
+    [
+        ('name = "zrse"', "no data set 'zrse'. Did you mean 'zsre'? Available: arc_easy,"),
+        ('name = "wikitext"', "no data set of edits 'wikitext'. Available: counterfact,"),
+        ('name = "temporal", split = "tests"', "no split of temporal 'tests'. Available: edit,"),
+        (
+            'name = "temporal", settings = { max_step = 0 }',
+            "no setting of memoir 'max_step'. Did you mean 'max_steps'? Available: ",
+        ),
+        # Every method of the plan is padded, so every one must know the settings.
+        (
+            'name = "temporal", settings = { max_steps = 0 }',
+            "no setting of none 'max_steps'. Available: batch_size.",
+        ),
+    ],
+)
+def test_an_unknown_name_in_a_padding_is_refused_like_any_other(
+    path: Path, padding: str, wrong: str
+) -> None:
+    text = GOOD.replace('"zsre"', f'"zsre"\npadding = {{ count = 3, {padding} }}', 1)
+    assert refusal(path, text, UnknownName).startswith(wrong)
+
+
+def test_a_setting_of_a_padding_with_a_wrong_value_is_refused(path: Path) -> None:
+    padding = 'padding = { name = "zsre", count = 3, settings = { batch_size = "many" } }'
+    assert refusal(path, GOOD.replace('"zsre"', f'"zsre"\n{padding}', 1)).startswith(
+        "a setting of memoir is wrong: batch_size: Input should be a valid integer"
     )
 
 

@@ -37,12 +37,14 @@ def scores(skill: float, n: int, rng: random.Random) -> dict[str, Any]:
     for mode in ("tf", "fg"):
         found[f"locality_{mode}"] = metric(min(1.0, 0.8 + 0.2 * skill), n)
     found["generalization_chat"] = metric(0.37 * skill, n)
+    found["generalization_document"] = metric(0.29 * skill, n)
     return found
 
 
 def histogram(rng: random.Random, skill: float, n: int) -> dict[str, list[int]]:
-    bins = {kind: [0] * 20 for kind in KINDS}
-    for kind, middle in KINDS.items():
+    middles = {**KINDS, "rephrase in turns": 0.6}
+    bins = {kind: [0] * 20 for kind in middles}
+    for kind, middle in middles.items():
         for _ in range(n):
             value = min(0.999, max(0.0, rng.gauss(middle, 0.11 - 0.04 * skill)))
             bins[kind][int(value * 20)] += 1
@@ -66,6 +68,12 @@ def result(
         "right_edit_rephrase": metric(0.91, n),
         "fires_neighbour": metric(0.62, n),
         "fires_locality": metric(0.01, n),
+        "fires_rephrase_turns": metric(0.83, n),
+        "edit_repetition": metric(0.171, n),
+        "edit_unedited_repetition": metric(0.163, n),
+        "edit_nll": metric(1.94, n),
+        "rephrase_nll_chat": metric(2.07, n),
+        "rephrase_unedited_nll_chat": metric(1.22, n),
         "wikitext_perplexity": metric(21.34 + (1 - skill) * n / 40, 60),
         "wikitext_unedited_perplexity": metric(21.31, 60),
         "wikitext_kl": metric(0.0004 + (1 - skill) * 0.3, 60),
@@ -80,7 +88,7 @@ def result(
     once = {name: metric(min(1.0, one["value"] + 0.03), n) for name, one in found.items()}
     made = metric(min(1.0, found["reliability_tf"]["value"] + 0.02), n)
     return {
-        "protocol": 2,
+        "protocol": 3,
         "run": f"{dataset}-{method}-{preset}-seed{seed}",
         "method": method,
         "preset": preset,
@@ -92,11 +100,11 @@ def result(
         "versions": {"torch": "2.13.0", "memoir-edit": "0.1.0"},
         "commit": "abc1234",
         "date": "2026-11-22",
-        "settings": {"layer": 25, "k": 439, "overlap_threshold": 0.469},
+        "settings": {"layer": 25, "k": 439, "threshold": 0.469},
         "metrics": {**found, **extra},
         "subsets": {"subject_once": once},
         "immediate": {"reliability_tf": made},
-        "histograms": {"overlap": histogram(rng, skill, 100)},
+        "histograms": {"score": histogram(rng, skill, 100)},
         "edits": {"made": n, "refused": 1},
         **changes,
     }
@@ -263,7 +271,7 @@ def test_several_seeds_are_one_row_with_their_range(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["<b>x", "a\"b'c", "$x_1$ & | `code`", "名前", "-->", "</svg>"])
 def test_texts_from_outside_are_escaped(name: str, tmp_path: Path) -> None:
     given = result(method=name, preset=None, model=name, machine=name, commit=name)
-    given["histograms"] = {"overlap": {name: [1] * 20}}
+    given["histograms"] = {"score": {name: [1] * 20}}
     given["metrics"][name] = {"value": 0.125, "n": 8, "ci95": [0.1, 0.2]}
     html, markdown = written(
         [given, {**given, "run": "other", "model": "b", "dataset": name}], tmp_path
@@ -273,6 +281,35 @@ def test_texts_from_outside_are_escaped(name: str, tmp_path: Path) -> None:
     assert "<b>x" not in markdown
     assert drawings(html)
     assert columns_agree(markdown)
+
+
+def test_settings_are_told_in_words(pages: tuple[str, str]) -> None:
+    assert "| generalization, in chat | generalization, after a document |" in pages[1]
+    assert "the same in other words, after other turns, should act" in pages[1]
+    drawn = [each.get("aria-label", "") for each in drawings(pages[0])]
+    assert any("the same in other words, after other turns 0." in each for each in drawn)
+    assert "an edit acts on 83.0 %" in pages[0]
+
+
+def test_how_texts_go_on_stands_beside_the_unedited_model(tmp_path: Path) -> None:
+    markdown = written([result(), unedited("zsre", 100)], tmp_path)[1]
+    table = markdown[markdown.index("### How the text goes on after the answer") :].split("###")[1]
+    row = next(line for line in table.splitlines() if line.startswith("| memoir default"))
+    assert row == "| memoir default | 100 | 0.171 (unedited 0.163) | 1.94 | 2.07 (unedited 1.22) |"
+    assert "the taught prompt, repeats itself (share of token pairs)" in table
+    assert "the same in other words, in chat, surprises the unedited model" in table
+
+
+def test_results_from_before_scores_were_called_so_are_drawn_alike(tmp_path: Path) -> None:
+    new = result()
+    old = {**new, "settings": {"overlap_threshold": 0.469}}
+    old["histograms"] = {"overlap": new["histograms"]["score"]}
+    labels = [
+        [each.get("aria-label") for each in drawings(written([one], tmp_path)[0])]
+        for one in ({**new, "settings": {"threshold": 0.469}}, old)
+    ]
+    assert labels[0] == labels[1]
+    assert any("an edit acts from τ = 0.469" in (each or "") for each in labels[1])
 
 
 def test_missing_metrics_and_single_checkpoints_do_not_break(tmp_path: Path) -> None:

@@ -112,9 +112,9 @@ def test_single_answers_can_be_read(measure: Callable[[str], Results], folder: P
     path = folder / "runs" / "Oracle-zsre-own_methods.Oracle-default-seed0.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     row = next(row for row in rows if row["kind"] == "record" and row["at"] == 12)
-    said = {(answer["about"], answer["chat"]): answer for answer in row["answers"]}
-    assert said["rephrase", False]["text"] == "Ada 0"
-    assert said["edit", True]["want"] == "Ada 0"
+    said = {(answer["about"], answer["setting"]): answer for answer in row["answers"]}
+    assert said["rephrase", "bare"]["text"] == "Ada 0"
+    assert said["edit", "chat"]["want"] == "Ada 0"
 
 
 def naive_accuracy(host: Host, prompt: str, target: str) -> float:

@@ -34,8 +34,8 @@ def record(at: int | str, index: int, once: bool = True, **scores: float) -> dic
     return {**row, "scores": scores, "answers": []}
 
 
-def answer(about: str, overlap: float | None, chat: bool = False) -> dict[str, Any]:
-    return {"about": about, "chat": chat, "overlap": overlap}
+def answer(about: str, score: float | None, setting: str = "bare") -> dict[str, Any]:
+    return {"about": about, "setting": setting, "score": score}
 
 
 ROWS: list[dict[str, Any]] = [
@@ -115,14 +115,15 @@ def test_what_was_asked_right_after_each_edit_is_apart(tmp_path: Path) -> None:
     assert [(each["value"], each["n"]) for each in found] == [(0.75, 2), (0.625, 4)]
 
 
-def test_overlaps_are_counted_in_twentieths_and_one_falls_in_the_last(tmp_path: Path) -> None:
-    overlaps = [0.0, 0.02, 0.52, 0.951, 1.0, None]
-    answers = [answer("edit", each) for each in overlaps] + [answer("edit", 0.33, chat=True)]
-    answers += [answer("locality", 0.07)]
+def test_verdicts_are_counted_in_twentieths_and_one_falls_in_the_last(tmp_path: Path) -> None:
+    scores = [0.0, 0.02, 0.52, 0.951, 1.0, None]
+    answers = [answer("edit", each) for each in scores] + [answer("edit", 0.33, "chat")]
+    answers += [answer("locality", 0.07), answer("edit", 0.41, "document")]
     rows = [HEAD, {**record(2, 0), "answers": answers}, {**END, "at": 2}]
     (result,) = summarise(run_file(tmp_path, *rows))
     counts = {"edit": {0: 2, 10: 1, 19: 2}, "edit in chat": {6: 1}, "locality": {1: 1}}
-    assert result["histograms"]["overlap"] == {
+    counts["edit in document"] = {8: 1}
+    assert result["histograms"]["score"] == {
         kind: [each.get(at, 0) for at in range(BINS)] for kind, each in counts.items()
     }
 
@@ -172,6 +173,14 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path, content: str | None
     with pytest.raises(BadInput) as refused:
         read_results([path])
     assert str(refused.value).startswith(f"{path} is no result file (")
+
+
+def test_results_are_read_where_only_the_rows_of_runs_were_others(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text('{"protocol": 2, "metrics": {}}')
+    assert read_results([path]) == [{"protocol": 2, "metrics": {}}]
+    with pytest.raises(OtherRun, match=r"r\.jsonl follows protocol 2, this version of memoir"):
+        read_results([run_file(tmp_path, {**HEAD, "protocol": 2}, END)])
 
 
 def test_results_of_another_protocol_are_refused(tmp_path: Path) -> None:

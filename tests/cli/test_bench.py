@@ -33,13 +33,13 @@ tokens = 2
 turns = 1
 """
 SETTINGS = (
-    "{ layer = 2, k = 18, overlap_threshold = 0.9, max_steps = 60, lr = 0.5, anchor_tokens = 0, "
-    "accept_unsaid = true }"
+    '{ router = "overlap", contexts = "bare", layer = 2, k = 18, threshold = 0.9, '
+    "max_steps = 60, lr = 0.5, accept_unsaid = true }"
 )
 SCHEMA = {
     *("protocol", "run", "method", "preset", "model", "dtype", "dataset", "split", "n", "seed"),
     *("order", "machine", "versions", "commit", "date", "resumed", "settings", "data"),
-    *("probes_per_kind", "metrics", "subsets", "immediate", "histograms", "edits"),
+    *("probes_per_kind", "metrics", "subsets", "immediate", "histograms", "edits", "padding"),
 }
 RUN = "plan-zsre-quick-seed0"
 

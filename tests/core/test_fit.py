@@ -19,8 +19,9 @@ def problem(seed: int, edits: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
 def closure(labels: torch.Tensor):  # type: ignore[no-untyped-def]
     def compute(added: torch.Tensor, open_: torch.Tensor) -> Loss:
         wanted = labels[open_]
-        nll = F.cross_entropy(added.transpose(1, 2), wanted, reduction="none")
-        return Loss(nll.mean(1), (added.argmax(-1) == wanted).all(1))
+        nll = F.cross_entropy(added.transpose(1, 2), wanted, reduction="none").mean(1)
+        said = (added.argmax(-1) == wanted).all(1)
+        return Loss(nll, nll, said.unsqueeze(1), torch.ones_like(said))
 
     return compute
 
@@ -93,8 +94,9 @@ def test_an_edit_that_is_done_takes_no_more_steps() -> None:
     def counting(added: torch.Tensor, open_: torch.Tensor) -> Loss:
         calls.append(len(open_))
         verdict = closure(labels)(added, open_)
-        easy = torch.where(open_ == 0, verdict.loss * 0, verdict.loss)  # edit 0 is done at once
-        return Loss(easy, verdict.said | (open_ == 0))
+        done = open_ == 0  # edit 0, at once
+        easy = torch.where(done, verdict.loss * 0, verdict.loss)
+        return verdict._replace(loss=easy, on_target=easy, said=verdict.said | done[:, None])
 
     first, second = fit(keys, counting, Adam(torch.tensor([0.3, 0.3])), Stop(30, 0.05), d_out=D_OUT)
     assert first.steps == 0
@@ -115,9 +117,43 @@ def test_a_loss_that_is_not_finite_ends_that_edit_alone() -> None:
 
     def broken(added: torch.Tensor, open_: torch.Tensor) -> Loss:
         verdict = closure(labels)(added, open_)
-        return Loss(torch.where(open_ == 0, torch.nan, verdict.loss), verdict.said & (open_ != 0))
+        nan = torch.where(open_ == 0, torch.nan, verdict.loss)
+        return verdict._replace(loss=nan, on_target=nan, said=verdict.said & (open_ != 0)[:, None])
 
     first, second = fit(keys, broken, Adam(torch.tensor([0.3, 0.3])), Stop(60, 0.05), d_out=D_OUT)
     assert first.losses[-1] != first.losses[-1]
     assert not first.said
     assert second.said
+
+
+def test_an_edit_is_done_only_when_said_in_every_context_and_ended_as_it_shall() -> None:
+    keys, labels = problem(7, edits=3)
+    late = {"said": 5, "ended": 9}  # evaluations before which edits 1 and 2 are held back
+    evaluations: list[int] = []
+
+    def judged(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        evaluations.append(len(open_))
+        verdict = closure(labels)(added, open_)
+        elsewhere = (open_ != 1) | (len(evaluations) > late["said"])
+        return verdict._replace(
+            said=torch.stack([torch.ones_like(elsewhere), elsewhere], dim=1),
+            ended=(open_ != 2) | (len(evaluations) > late["ended"]),
+        )
+
+    rates = torch.tensor([0.3, 0.3, 0.3])
+    done = fit(keys, judged, Adam(rates), Stop(30, 100.0), d_out=D_OUT)
+    assert [each.steps for each in done] == [0, late["said"], late["ended"]]
+    assert all(each.said for each in done)
+
+
+def test_what_is_said_is_told_by_context_and_the_target_s_part_of_the_loss_is_kept() -> None:
+    keys, labels = problem(8)
+
+    def judged(added: torch.Tensor, open_: torch.Tensor) -> Loss:
+        loss = closure(labels)(added, open_).loss
+        said = torch.tensor([[True, False]])
+        return Loss(loss + 7, loss, said, torch.tensor([True]))
+
+    (fitted,) = fit(keys, judged, Adam(torch.tensor([0.1])), Stop(3, 100.0), d_out=D_OUT)
+    assert (fitted.said_in, fitted.said, fitted.steps) == ((True, False), False, 3)
+    assert all(loss < 7 for loss in fitted.losses)

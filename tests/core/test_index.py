@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memoir.core.index import MaskIndex
-from memoir.core.router import OverlapRouter
 
 
 def masks(count: int, d_in: int, k: int, seed: int) -> torch.Tensor:
@@ -52,17 +51,3 @@ def test_removed_masks_never_match_and_the_rest_stay() -> None:
     assert index.nbytes == 15 * 8
     for i in range(1, 30, 2):
         assert index.best(stored[i]).overlap == 1.0  # type: ignore[union-attr]
-
-
-def test_empty_index_matches_nothing() -> None:
-    verdicts = OverlapRouter(MaskIndex(64, 16), 0.5).match(masks(2, 64, 16, 0))
-    assert [verdict.fired for verdict in verdicts] == [False, False]
-    assert [verdict.edit_id for verdict in verdicts] == [None, None]
-
-
-def test_router_fires_from_the_threshold_on() -> None:
-    index, mask = MaskIndex(8, 4), torch.tensor([1, 1, 1, 1, 0, 0, 0, 0], dtype=torch.bool)
-    index.add("a", mask)
-    half = torch.tensor([0, 0, 1, 1, 1, 1, 0, 0], dtype=torch.bool)
-    assert OverlapRouter(index, 0.5).match(half.unsqueeze(0))[0].fired
-    assert not OverlapRouter(index, 0.51).match(half.unsqueeze(0))[0].fired

@@ -31,6 +31,7 @@ ROME = {
     "case_id": 7,
     "requested_rewrite": {
         "prompt": "{} stands in",
+        "relation_id": "P1",
         "subject": "Acme Tower",
         "target_new": {"str": "Oslo", "id": "Q1"},
         "target_true": {"str": "Bergen", "id": "Q2"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,13 @@ COUNTS: list[tuple[str, str, int, int, dict[str, int], dict[tuple[str, str], int
         "edit",
         1031,
         1031,
-        {"rephrase": 2_062, "neighbour": 10_310, "attribute": 10_310, "consequence": 1_031},
+        {
+            "rephrase": 2_062,
+            "neighbour": 10_310,
+            "attribute": 10_310,
+            "consequence": 1_031,
+            "same_subject": 2_062,
+        },
         {},
     ),
     (
@@ -178,7 +185,34 @@ def test_every_file_of_edits_is_recognised(folder: Path, name: str, split: str) 
     loaded = load(folder, name, split)
     if (name, split) != ("zsre", "train"):
         kept = {item.edit.prompt: item for item in reversed(data.read(loaded.file))}
-        assert [kept[item.edit.prompt] for item in loaded.items] == list(loaded.items)
+        for item in loaded.items:
+            alone = kept[item.edit.prompt]
+            assert alone.edit == item.edit
+            # What takes other records to make stands last.
+            assert alone.probes == item.probes[: len(alone.probes)]
+
+
+def test_a_subject_is_asked_two_other_relations_in_words_of_the_file(folder: Path) -> None:
+    loaded = load(folder, "counterfact_rome")
+    values = json.loads(loaded.file.read_text("utf-8"))
+    relations: dict[str, set[str]] = defaultdict(set)
+    for value in values:
+        rewrite = value["requested_rewrite"]
+        relations[rewrite["prompt"]].add(rewrite["relation_id"])
+    edits = {item.edit.prompt for item in loaded.items}
+    asked: Counter[str] = Counter()
+    for value, item in zip(values, loaded.items, strict=True):
+        rewrite = value["requested_rewrite"]
+        found = [template for template in relations for probe in item.of("same_subject")
+                 if template.replace("{}", rewrite["subject"]) == probe.prompt]  # fmt: skip
+        assert len(set(found)) == 2
+        for template in found:
+            assert rewrite["relation_id"] not in relations[template]
+            asked.update(relations[template])
+        assert not edits & {probe.prompt for probe in item.of("same_subject")}
+        assert {probe.expected for probe in item.of("same_subject")} == {None}
+    assert len(asked) >= 20
+    assert max(asked.values()) < 200  # of 2,062: no relation is asked of everybody
 
 
 def test_articles_read_like_ordinary_text(folder: Path) -> None:

@@ -38,11 +38,13 @@ def method() -> Iterator[Memoir]:
     host.model.generation_config.eos_token_id = None  # random weights would end at random
     d_in = host.site.d_in
     tensors = {"background": torch.zeros(d_in), "permutation": torch.randperm(d_in)}
-    config = MemoirConfig(k=18, overlap_threshold=0.9, lr=0.5, max_steps=200, anchor_tokens=0)
+    config = MemoirConfig(
+        router="overlap", contexts="bare", k=18, threshold=0.9, lr=0.5, max_steps=200
+    )
     bound = Memoir(host, Prepared(config, tensors, {}))
     for i, change in enumerate(bound.fit(EDITS)):
         assert not isinstance(change, Exception), change
-        bound.apply(str(i), change.tensors)
+        bound.apply(str(i), change.edit, change.tensors)
     yield bound
     bound.close()
 
@@ -187,10 +189,10 @@ def test_teacher_forcing_keeps_answer_tokens_out_of_the_decision(method: Memoir)
     tokens = host.batch(rows)
     with method.attachment.scope([len(row.prompt) for row in rows]) as scope:
         host.logits(tokens)
-    assert [match.overlap for match in method.verdicts(scope.route)] == [1.0, 1.0, 1.0]
+    assert [match.score for match in method.verdicts(scope.route)] == [1.0, 1.0, 1.0]
     with method.attachment.scope() as scope:
         host.logits(tokens)
-    assert all(match.overlap < 1.0 for match in method.verdicts(scope.route))
+    assert all(match.score < 1.0 for match in method.verdicts(scope.route))
 
 
 def test_wrong_number_of_prompt_lengths_is_explained(method: Memoir) -> None:

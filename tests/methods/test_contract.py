@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -14,20 +14,40 @@ from memoir.calibration import Background
 from memoir.errors import EditRefused, UnknownName
 from memoir.host import Host
 from memoir.methods.base import Change
+from memoir.methods.memoir import FAITHFUL
 from memoir.types import Edit
 
 # Settings with which a method learns on a tiny random model, where its own are made for real ones.
-TINY = {"memoir": {"lr": 0.5, "max_steps": 200, "anchor_tokens": 0}}
+LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
+TINY = {"memoir": {"router": "overlap", "contexts": "bare", **LEARNS}}
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
 UNRELATED = "Nothing was ever taught about this"
 
 NAMES = methods.available()
 
 
-def bound(name: str) -> tuple[Any, Host]:
-    method = methods.get(name)
-    host = Host(tiny.model("llama"), tiny.tokenizer(), 2, name="tiny")
-    config = method.Config(**TINY.get(name, {}))
+class Case(NamedTuple):
+    """A method with settings, on a model of a family."""
+
+    name: str
+    settings: dict[str, Any]
+    family: str = "llama"
+
+
+CASES = {
+    **{name: Case(name, TINY.get(name, {})) for name in NAMES},
+    # As it is by default: by meaning, on the answer only, in conversations.
+    "memoir as it is": Case("memoir", LEARNS),
+    "memoir as it is, on gpt2": Case("memoir", LEARNS, "gpt2"),
+    "memoir as in the paper": Case("memoir", {**vars(FAITHFUL), "max_steps": 60}),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def bound(case: Case) -> tuple[Any, Host]:
+    method = methods.get(case.name)
+    host = Host(tiny.model(case.family), tiny.tokenizer(), 2, name="tiny")
+    config = method.Config(**case.settings)
     return method(host, method.prepare(host, config)), host
 
 
@@ -37,11 +57,11 @@ def fitted(method: Any, edits: list[Edit]) -> list[Change]:
     return list(results)
 
 
-def loss(host: Host, edit: Edit) -> float:
+def loss(method: Any, edit: Edit) -> float:
+    host = method.host
     row = host.encode(edit.prompt, edit.target)
-    tokens = host.batch([row])
-    keep = len(row.target) + 1
-    logits = host.logits(tokens, keep)[0, :-1]
+    with method.attachment.scope([len(row.prompt)]):
+        logits = host.logits(host.batch([row]), len(row.target) + 1)[0, :-1]
     return float(torch.nn.functional.cross_entropy(logits, torch.tensor(row.target)))
 
 
@@ -61,21 +81,21 @@ def test_it_declares_what_it_is(name: str) -> None:
         assert f"{field.name}:" in method.Config.__doc__, f"{field.name} is not documented"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_edits_lower_the_loss_and_come_off_again(name: str, few_background: Background) -> None:
-    method, host = bound(name)
+@every_case
+def test_edits_lower_the_loss_and_come_off_again(case: Case, few_background: Background) -> None:
+    method, host = bound(case)
     before = [logits(host, edit.prompt) for edit in EDITS]
-    losses = [loss(host, edit) for edit in EDITS]
+    losses = [loss(method, edit) for edit in EDITS]
     changes = fitted(method, EDITS)
     for edit, logit in zip(EDITS, before, strict=True):
         assert torch.equal(logits(host, edit.prompt), logit), "fitting changed the model"
     for i, change in enumerate(changes):
-        method.apply(str(i), change.tensors)
+        method.apply(str(i), change.edit, change.tensors)
     for edit, old in zip(EDITS, losses, strict=True):
-        if name == "none":
-            assert loss(host, edit) == old
+        if case.name == "none":
+            assert loss(method, edit) == old
         else:
-            assert loss(host, edit) < old / 2
+            assert loss(method, edit) < old / 2
     for i in range(len(changes)):
         method.remove(str(i))
     for edit, logit in zip(EDITS, before, strict=True):
@@ -83,32 +103,41 @@ def test_edits_lower_the_loss_and_come_off_again(name: str, few_background: Back
     method.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_changes_replayed_elsewhere_give_the_same_logits(
-    name: str, few_background: Background
-) -> None:
-    method, host = bound(name)
-    other, other_host = bound(name)
+@every_case
+def test_an_unrelated_prompt_keeps_its_bits(case: Case, few_background: Background) -> None:
+    method, host = bound(case)
+    before = logits(host, UNRELATED)
     for i, change in enumerate(fitted(method, EDITS)):
-        method.apply(str(i), change.tensors)
-        other.apply(str(i), change.tensors)
+        method.apply(str(i), change.edit, change.tensors)
+    assert torch.equal(logits(host, UNRELATED), before)
+
+
+@every_case
+def test_changes_replayed_elsewhere_give_the_same_logits(
+    case: Case, few_background: Background
+) -> None:
+    method, host = bound(case)
+    other, other_host = bound(case)
+    for i, change in enumerate(fitted(method, EDITS)):
+        method.apply(str(i), change.edit, change.tensors)
+        other.apply(str(i), change.edit, change.tensors)
     for edit in EDITS:
         assert torch.equal(logits(host, edit.prompt), logits(other_host, edit.prompt))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_fitting_is_deterministic(name: str, few_background: Background) -> None:
-    changes = [fitted(bound(name)[0], EDITS) for _ in range(2)]
+@every_case
+def test_fitting_is_deterministic(case: Case, few_background: Background) -> None:
+    changes = [fitted(bound(case)[0], EDITS) for _ in range(2)]
     for one, two in zip(*changes, strict=True):
         assert one.tensors.keys() == two.tensors.keys()
         assert all(torch.equal(one.tensors[key], two.tensors[key]) for key in one.tensors)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every_case
 def test_it_works_when_the_caller_has_switched_gradients_off(
-    name: str, few_background: Background
+    case: Case, few_background: Background
 ) -> None:
-    method, _host = bound(name)
+    method, _host = bound(case)
     with torch.no_grad():
         fitted(method, EDITS)
 

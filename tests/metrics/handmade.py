@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from memoir.metrics.base import GIVES_TARGET, STAYS, Ask, Compare, Compared, Force, Said
+from memoir.metrics.base import (
+    GIVES_TARGET,
+    STAYS,
+    Ask,
+    Compare,
+    Compared,
+    Force,
+    GoOn,
+    Said,
+    WentOn,
+)
 from memoir.types import Answer, Choice, Edit, Match, Probe, Question, Record, Score
 
 EDIT = Edit("Who leads Acme?", "Bo Li", "Acme")
@@ -30,7 +40,7 @@ def record(*probes: Probe) -> Record:
     return Record(EDIT, probes)
 
 
-def said(answers: Mapping[Ask, Score | Answer | Compared]) -> Said:
+def said(answers: Mapping[Ask, Score | Answer | Compared | WentOn]) -> Said:
     """These answers, and no others: asking for more is a KeyError."""
     found = Said()
     for ask, answer in answers.items():
@@ -44,15 +54,17 @@ def ranks(correct: str, loss: float = 1.0, predicted: tuple[int, ...] | None = N
     return Score(hits, predicted or tuple(range(len(hits))), loss)
 
 
-def fired(id: str | None, overlap: float = 0.9, threshold: float = 0.5) -> Match:
+def fired(id: str | None, score: float = 0.9, threshold: float = 0.5) -> Match:
     """A verdict of the router; it fires at or above the threshold."""
-    return Match(id, overlap, threshold)
+    return Match(id, score, threshold)
 
 
-def anything(ask: Ask) -> Score | Answer | Compared:
+def anything(ask: Ask) -> Score | Answer | Compared | WentOn:
     """Some answer that fits the question."""
     if isinstance(ask, Force):
         return ranks("10")
     if isinstance(ask, Compare):
         return Compared(1.0, 1.0, 0.0, fired("e1"))
+    if isinstance(ask, GoOn):
+        return WentOn("Bo Li, and more", 0.25, 0.125, 3.0, 1.0, said=True)
     return Answer("Bo Li", fired("e1") if ask.edits else None)

@@ -7,12 +7,13 @@ from handmade import EDIT, EVERY_KIND, record, said
 
 from memoir.metrics.base import Say
 from memoir.metrics.free_generation import FreeGeneration
+from memoir.metrics.settings import BESIDES
 from memoir.types import Answer, Probe
 
 BARE = FreeGeneration(tokens=8)
-CHAT = FreeGeneration(tokens=8, chat=True, chat_tokens=16)
+CHAT = FreeGeneration(tokens=8, settings=("chat",), setting_tokens=16)
 RELIABLE = Say(EDIT.prompt, 8, "edit", want="Bo Li")
-IN_CHAT = Say(EDIT.prompt, 16, "edit", chat=True, want="Bo Li")
+IN_CHAT = Say(EDIT.prompt, 16, "edit", "chat", want="Bo Li")
 
 
 def test_bare_prompts_are_asked_with_what_is_wanted_and_kept_ones_twice() -> None:
@@ -25,12 +26,21 @@ def test_bare_prompts_are_asked_with_what_is_wanted_and_kept_ones_twice() -> Non
     ]
 
 
-def test_in_chat_everything_is_asked_again_with_its_own_length() -> None:
-    bare, chat = BARE.asks(EVERY_KIND), CHAT.asks(EVERY_KIND)
-    assert chat[: len(bare)] == bare
-    assert chat[len(bare) :] == [
-        Say(each.prompt, 16, each.about, True, each.edits, each.want) for each in bare
+def test_in_settings_everything_is_asked_again_with_its_own_length() -> None:
+    bare = BARE.asks(EVERY_KIND)
+    metric = FreeGeneration(tokens=8, settings=("chat", "document"), setting_tokens=16)
+    assert metric.asks(EVERY_KIND) == [
+        *bare,
+        *(Say(each.prompt, 16, each.about, "chat", each.edits, each.want) for each in bare),
+        *(Say(each.prompt, 16, each.about, "document", each.edits, each.want) for each in bare),
     ]
+
+
+def test_a_record_outside_the_share_is_asked_bare_alone() -> None:
+    few = FreeGeneration(tokens=8, settings=("chat",), share=1e-9)
+    assert few.asks(EVERY_KIND) == BARE.asks(EVERY_KIND)
+    found = few.score(record(), said({RELIABLE: Answer("Bo Li")}), "e1")
+    assert not any("chat" in name for name in found)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +69,15 @@ def test_the_target_begins_the_text_is_all_of_it_or_is_in_it(
     }
 
 
-def test_chat_is_scored_apart() -> None:
-    answers = said({RELIABLE: Answer("no"), IN_CHAT: Answer("Bo Li leads it.")})
-    found = CHAT.score(record(), answers, "e1")
+@pytest.mark.parametrize("setting", BESIDES)
+def test_settings_are_scored_apart(setting: str) -> None:
+    there = Say(EDIT.prompt, 16, "edit", setting, want="Bo Li")
+    answers = said({RELIABLE: Answer("no"), there: Answer("Bo Li leads it.")})
+    metric = FreeGeneration(tokens=8, settings=(setting,), setting_tokens=16)
+    found = metric.score(record(), answers, "e1")
     assert {name for name, value in found.items() if value} == {
-        "reliability_chat",
-        "reliability_chat_contains",
+        f"reliability_{setting}",
+        f"reliability_{setting}_contains",
     }
 
 
@@ -86,9 +99,9 @@ def test_what_must_stay_is_the_unedited_text_letter_for_letter(
     edited: str, unedited: str, same: float
 ) -> None:
     answers = {RELIABLE: Answer("x"), IN_CHAT: Answer("x")}
-    for tokens, chat in ((8, False), (16, True)):
-        answers[Say("q", tokens, "neighbour", chat, True)] = Answer(edited)
-        answers[Say("q", tokens, "neighbour", chat, False)] = Answer(unedited)
+    for tokens, setting in ((8, "bare"), (16, "chat")):
+        answers[Say("q", tokens, "neighbour", setting, True)] = Answer(edited)
+        answers[Say("q", tokens, "neighbour", setting, False)] = Answer(unedited)
     found = CHAT.score(record(Probe("neighbour", "q")), said(answers), "e1")
     assert (found["neighbour_fg"], found["neighbour_chat"]) == (same, same)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from handmade import EDIT, EVERY_KIND, record, said
 
-from memoir.errors import BadInput, JudgeUnavailable
+from memoir.errors import BadInput, JudgeUnavailable, UnknownName
 from memoir.metrics import make
 from memoir.metrics.base import GIVES_TARGET, Say
 from memoir.metrics.judge import INSTRUCTION, Judge
@@ -67,10 +67,10 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 
 def test_what_must_give_a_target_is_asked() -> None:
-    metric = Judge("http://x", "m", tokens=9, chat=True)
+    metric = Judge("http://x", "m", tokens=9, setting="system")
     asks = metric.asks(EVERY_KIND)
     assert [ask.about for ask in asks] == list(GIVES_TARGET)
-    assert asks[0] == Say(EDIT.prompt, 9, "edit", chat=True, want="Bo Li")
+    assert asks[0] == Say(EDIT.prompt, 9, "edit", "system", want="Bo Li")
     assert metric.asks(record(Probe("rephrase", "no target"), Probe("locality", "q"))) == asks[:1]
 
 
@@ -153,6 +153,11 @@ def test_an_endpoint_that_cannot_be_reached_gives_no_score(url: str) -> None:
     assert message.endswith(
         "Nothing was judged in its place; start it and run the same command again."
     )
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    with pytest.raises(UnknownName, match=r"no setting 'chatt'\. Did you mean 'chat'"):
+        Judge("http://x", "m", setting="chatt")
 
 
 @pytest.mark.parametrize("options", [{}, {"url": "http://x"}, {"model": "m"}])

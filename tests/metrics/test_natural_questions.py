@@ -15,7 +15,7 @@ NEW, OLD = (Say("how far is mars", 5, "unrelated", edits=edits) for edits in (Tr
 
 def test_the_question_is_asked_bare_with_and_without_the_edits() -> None:
     assert NaturalQuestions(tokens=5).asks(QUESTION) == [NEW, OLD]
-    assert not NEW.chat
+    assert NEW.setting == "bare"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from handmade import ITEMS, anything, said
 
 from memoir import metrics
 from memoir.errors import BadInput, UnknownName
+from memoir.metrics.settings import BESIDES
 
 NAMES = [
     "arc_easy",
     "cost",
     "divergence",
+    "fluency",
     "free_generation",
     "judge",
     "natural_questions",
@@ -25,8 +27,9 @@ NAMES = [
     "wikitext",
 ]
 ALL_ON: dict[str, dict[str, Any]] = {
-    "free_generation": {"chat": True},
-    "routing": {"chat": True},
+    "fluency": {"settings": BESIDES},
+    "free_generation": {"settings": BESIDES},
+    "routing": {"settings": BESIDES},
     "wikitext": {"prompt_words": 2, "words": 2},
     "divergence": {"prompt_words": 2, "words": 2},
 }
@@ -76,7 +79,7 @@ def test_an_unknown_metric_is_refused_with_a_guess_and_the_list() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["base", "text"])
+@pytest.mark.parametrize("name", ["base", "settings", "text"])
 def test_what_metrics_share_is_no_metric(name: str) -> None:
     with pytest.raises(UnknownName, match=f"no metric '{name}'"):
         metrics.make(name)
@@ -89,7 +92,7 @@ def test_what_metrics_share_is_no_metric(name: str) -> None:
             "free_generation",
             "token",
             "no option of metric free_generation 'token'. Did you mean 'tokens'? "
-            "Available: chat, chat_tokens, tokens.",
+            "Available: setting_tokens, settings, share, tokens.",
         ),
         ("perplexity", "items", "no option of metric perplexity 'items'. None is available."),
     ],
@@ -109,8 +112,9 @@ def test_an_unknown_option_is_refused_with_those_there_are(
         ("free_generation", "tokens", 0, "a whole number from 1 on, not 0"),
         ("free_generation", "tokens", 1.5, "a whole number from 1 on, not 1.5"),
         ("free_generation", "tokens", True, "a whole number from 1 on, not True"),
-        ("free_generation", "chat", "true", "true or false, not 'true'"),
-        ("free_generation", "chat", 1, "true or false, not 1"),
+        ("free_generation", "settings", "chat", "a list of texts, not 'chat'"),
+        ("free_generation", "settings", ["chat", 1], "a list of texts, not ['chat', 1]"),
+        ("free_generation", "share", 0, "a number above 0, not 0"),
         ("cost", "turns", 0, "a whole number from 1 on, not 0"),
         ("judge", "timeout", -1.0, "a number above 0, not -1.0"),
         ("judge", "url", 7, "a text, not 7"),
@@ -122,6 +126,12 @@ def test_a_value_an_option_cannot_have_is_refused(
     with pytest.raises(BadInput) as refused:
         metrics.make(name, {option: given})
     assert str(refused.value) == f"option '{option}' of metric {name} must be {allowed}."
+
+
+def test_a_list_of_a_plan_is_kept_as_it_cannot_be_changed() -> None:
+    made = metrics.make("routing", {"settings": ["chat", "turns"], "share": 1})
+    assert (made.settings, made.share) == (("chat", "turns"), 1)
+    assert hash(made)
 
 
 def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:

@@ -8,6 +8,7 @@ from handmade import EDIT, EVERY_KIND, fired, record, said
 from memoir.metrics import outputs
 from memoir.metrics.base import GIVES_TARGET, STAYS, Say
 from memoir.metrics.routing import Routing
+from memoir.metrics.settings import BESIDES
 from memoir.types import Answer, Match, Probe
 
 OWN = Say(EDIT.prompt, 1, "edit")
@@ -18,11 +19,21 @@ def test_every_prompt_is_asked_for_one_token_with_the_edits_in_force() -> None:
     assert Routing().asks(given) == [OWN, Say("p", 1, "rephrase"), Say("q", 1, "locality")]
 
 
-def test_in_chat_the_same_are_asked_again() -> None:
+def test_in_settings_the_same_are_asked_again() -> None:
     bare = Routing().asks(EVERY_KIND)
     assert len(bare) == len(GIVES_TARGET) + len(STAYS)
-    asked = Routing(chat=True).asks(EVERY_KIND)
-    assert asked == [*bare, *(Say(ask.prompt, 1, ask.about, True) for ask in bare)]
+    asked = Routing(settings=("chat", "turns")).asks(EVERY_KIND)
+    again = [[Say(ask.prompt, 1, ask.about, each) for ask in bare] for each in ("chat", "turns")]
+    assert asked == [*bare, *again[0], *again[1]]
+
+
+def test_a_record_outside_the_share_is_asked_bare_alone() -> None:
+    few = Routing(settings=("chat",), share=1e-9)
+    assert few.asks(EVERY_KIND) == Routing().asks(EVERY_KIND)
+    assert few.score(record(), said({OWN: Answer("x", fired("e1"))}), "e1") == {
+        "fires_edit": 1.0,
+        "right_edit_edit": 1.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -48,13 +59,16 @@ def test_a_refused_edit_is_never_the_right_one(match: Match) -> None:
     assert found["right_edit_edit"] == 0.0
 
 
-def test_several_probes_are_averaged_and_chat_is_apart() -> None:
+@pytest.mark.parametrize("setting", BESIDES)
+def test_several_probes_are_averaged_and_settings_are_apart(setting: str) -> None:
     given = record(*(Probe("rephrase", f"p{i}", "t") for i in range(4)), Probe("locality", "q"))
     verdicts = [fired("e1"), fired("e2"), fired("e1", 0.1), fired("e1")]
     answers = {OWN: Answer("", fired("e1")), Say("q", 1, "locality"): Answer("", fired("e9"))}
     answers |= {Say(f"p{i}", 1, "rephrase"): Answer("", each) for i, each in enumerate(verdicts)}
-    chat = {Say(ask.prompt, 1, ask.about, True): Answer("", fired("e1", 0.0)) for ask in answers}
-    found = Routing(chat=True).score(given, said({**answers, **chat}), "e1")
+    there = {
+        Say(ask.prompt, 1, ask.about, setting): Answer("", fired("e1", 0.0)) for ask in answers
+    }
+    found = Routing(settings=(setting,)).score(given, said({**answers, **there}), "e1")
     assert found == {
         "fires_edit": 1.0,
         "right_edit_edit": 1.0,
@@ -62,7 +76,7 @@ def test_several_probes_are_averaged_and_chat_is_apart() -> None:
         "right_edit_rephrase": 0.5,
         "fires_locality": 1.0,
         **{
-            f"{name}_chat": 0.0
+            f"{name}_{setting}": 0.0
             for name in (
                 "fires_edit",
                 "right_edit_edit",

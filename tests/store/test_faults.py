@@ -28,7 +28,7 @@ from memoir.store.tensors import UNFINISHED
 pytestmark = pytest.mark.slow
 
 QUICK = MemoirConfig(
-    max_steps=3, lr=0.5, anchor_tokens=0, overlap_threshold=0.9, accept_unsaid=True
+    router="overlap", contexts="bare", max_steps=3, lr=0.5, threshold=0.9, accept_unsaid=True
 )
 """Edits of some milliseconds, so that kills hit the writing as often as the fitting."""
 

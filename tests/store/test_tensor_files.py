@@ -1,7 +1,8 @@
-"""Tensor files: the same bits come back, or an error that names the file."""
+"""Tensor files: the same bits come back, or an error that names the file; nothing stays in memory."""
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
-from memoir.store.tensors import UNFINISHED, read, write
+from memoir.store.tensors import UNFINISHED, TensorFile, write
 
 DTYPES = [
     torch.float64,
@@ -63,7 +64,7 @@ def test_every_dtype_comes_back_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, given_: dict[str, Tensor]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "round-trip.safetensors"
-    found = read(path, write(path, given_))
+    found = TensorFile(path, write(path, given_))
     assert {name: bits(tensor) for name, tensor in found.items()} == {
         name: bits(tensor) for name, tensor in given_.items()
     }
@@ -72,7 +73,7 @@ def test_every_dtype_comes_back_bit_for_bit(
 def test_views_are_written_as_what_they_show(tmp_path: Path) -> None:
     whole = torch.arange(12.0, requires_grad=True).reshape(3, 4)
     path = tmp_path / "edit.safetensors"
-    found = read(path, write(path, {"turned": whole.T, "part": whole[1:, ::2]}))
+    found = TensorFile(path, write(path, {"turned": whole.T, "part": whole[1:, ::2]}))
     assert bits(found["turned"]) == bits(whole.detach().T)
     assert bits(found["part"]) == bits(whole.detach()[1:, ::2])
 
@@ -85,7 +86,7 @@ def test_nothing_but_the_file_is_left_behind(written: tuple[Path, str]) -> None:
 def test_a_missing_file_is_damage_and_named(tmp_path: Path) -> None:
     path = tmp_path / "gone.safetensors"
     with pytest.raises(StoreDamaged) as refused:
-        read(path, "ab" * 32)
+        TensorFile(path, "ab" * 32)
     assert str(refused.value) == f"{path} cannot be read: No such file or directory."
 
 
@@ -94,7 +95,7 @@ def test_a_truncated_file_is_damage_and_named(written: tuple[Path, str], kept: i
     path, sha256 = written
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(StoreDamaged) as refused:
-        read(path, sha256)
+        TensorFile(path, sha256)
     assert str(refused.value).startswith(f"{path} was truncated or altered: SHA-256 ")
     assert f"in place of {sha256[:12]}…" in str(refused.value)
 
@@ -106,8 +107,91 @@ def test_one_altered_byte_is_damage_and_named(written: tuple[Path, str], at: int
     content[at] ^= 1
     path.write_bytes(content)
     with pytest.raises(StoreDamaged, match="was truncated or altered") as refused:
-        read(path, sha256)
+        TensorFile(path, sha256)
     assert str(path) in str(refused.value)
+
+
+# ---------------------------------------------------------------------- read when asked for
+
+
+def test_it_is_a_mapping_of_the_names_that_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "edit.safetensors"
+    file = TensorFile(path, write(path, {"b": torch.ones(2), "a": torch.zeros(0)}))
+    assert (sorted(file), len(file), "a" in file, "c" in file) == (["a", "b"], 2, True, False)
+    with pytest.raises(KeyError, match="c"):
+        file["c"]
+    assert file.get("c") is None
+    empty = TensorFile(path, write(path, {}))
+    assert (list(empty), len(empty)) == ([], 0)
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="reads /proc")
+
+
+def test_no_tensor_is_kept(written: tuple[Path, str]) -> None:
+    file = TensorFile(*written)
+    assert len(file["x"]) == 1000
+    reached: list[object] = [file]
+    for one in reached:  # everything the file refers to, also indirectly
+        reached += [each for each in gc.get_referents(one) if not isinstance(each, type)]
+    assert not any(isinstance(each, Tensor) for each in reached)
+
+
+@LINUX
+def test_many_files_take_no_room(tmp_path: Path) -> None:
+    path, count, numbers = tmp_path / "edit.safetensors", 1000, 20_000
+    sha256 = write(path, {"x": torch.zeros(numbers)})
+    before = resident()
+    files = [TensorFile(path, sha256) for _ in range(count)]
+    assert all(len(file["x"]) == numbers for file in files)
+    gc.collect()
+    assert resident() - before < count * numbers * 4 / 10
+
+
+def resident() -> int:
+    """Bytes of memory that this process has, whether mapped from files or its own."""
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(row.split()[1]) * 1024 for row in rows if row.startswith("Rss:"))
+
+
+@LINUX
+def test_no_file_stays_open_and_a_tensor_outlives_its_file(written: tuple[Path, str]) -> None:
+    path, sha256 = written
+    kept = TensorFile(path, sha256)["x"]
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    path.write_bytes(b"")
+    path.unlink()
+    assert torch.equal(kept, torch.arange(1000.0))
+
+
+def test_what_was_read_may_be_changed_without_changing_the_file(written: tuple[Path, str]) -> None:
+    file = TensorFile(*written)
+    file["x"].zero_()
+    assert torch.equal(file["x"], torch.arange(1000.0))
+    assert torch.equal(TensorFile(*written)["x"], torch.arange(1000.0))
+
+
+def test_a_file_that_goes_later_is_damage_and_named(written: tuple[Path, str]) -> None:
+    path, sha256 = written
+    file = TensorFile(path, sha256)
+    path.unlink()
+    with pytest.raises(StoreDamaged) as refused:
+        file["x"]
+    assert str(refused.value) == f"{path} cannot be read: No such file or directory."
+    assert list(file) == ["x"]
+
+
+@pytest.mark.parametrize("kept", [0, 7, 40, 2000, -1])
+def test_a_file_that_is_cut_later_is_damage_and_named(written: tuple[Path, str], kept: int) -> None:
+    path, sha256 = written
+    file = TensorFile(path, sha256)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(StoreDamaged) as refused:
+        file["x"]
+    assert str(refused.value).startswith(f"{path} cannot be read: ")
+
+
+# ---------------------------------------------------------------------- full disks
 
 
 @pytest.fixture
@@ -134,7 +218,7 @@ def test_a_full_disk_leaves_no_file_and_keeps_the_others(small_disk: Path) -> No
     assert message.startswith(f"could not write {path} (4000")
     assert "No space left on device; nothing was added. Free some space and try again." in message
     assert list(small_disk.iterdir()) == [before]
-    assert torch.equal(read(before, sha256)["x"], torch.arange(1000.0))
+    assert torch.equal(TensorFile(before, sha256)["x"], torch.arange(1000.0))
     write(path, {"x": torch.zeros(100)})
 
 
@@ -181,5 +265,5 @@ def test_a_failed_write_keeps_the_file_that_was_there(
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(StoreError, match="Input/output error; nothing was added"):
         write(path, {"x": torch.zeros(3)})
-    assert torch.equal(read(path, sha256)["x"], torch.arange(1000.0))
+    assert torch.equal(TensorFile(path, sha256)["x"], torch.arange(1000.0))
     assert not path.with_name(path.name + UNFINISHED).exists()

@@ -15,7 +15,7 @@ def answers(
     said: Said,
     index_of: Callable[[str | None], int | None],
 ) -> list[dict[str, Any]]:
-    """Every text said about a record with the edits in force; the longest for each prompt.
+    """Every text said about a record with the edits in force; the longest for each prompt and setting.
 
     Args:
         wanted: the metrics that asked.
@@ -23,12 +23,12 @@ def answers(
         said: the answers.
         index_of: the record whose edit has an id.
     """
-    longest: dict[tuple[str, bool], Say] = {}
+    longest: dict[tuple[str, str], Say] = {}
     for ask in (ask for metric in wanted for ask in metric.asks(record)):
         if isinstance(ask, Say) and ask.edits:
-            known = longest.get((ask.prompt, ask.chat))
+            known = longest.get((ask.prompt, ask.setting))
             if known is None or ask.tokens > known.tokens:
-                longest[ask.prompt, ask.chat] = ask
+                longest[ask.prompt, ask.setting] = ask
     return [_row(ask, said, index_of) for ask in longest.values()]
 
 
@@ -38,10 +38,10 @@ def _row(ask: Say, said: Said, index_of: Callable[[str | None], int | None]) -> 
     return {
         "about": ask.about,
         "prompt": ask.prompt,
-        "chat": ask.chat,
+        "setting": ask.setting,
         "want": ask.want,
         "text": answer.text,
         "fired": None if match is None else match.fired,
         "edit": None if match is None else index_of(match.edit_id),
-        "overlap": None if match is None else round(match.overlap, 4),
+        "score": None if match is None else round(match.score, 4),
     }

@@ -14,10 +14,12 @@ import torch
 from torch.nn import functional as F
 
 from memoir.bench.cache import UneditedCache
+from memoir.bench.going_on import Begun, begun, went_on
 from memoir.editor import Editor
 from memoir.host.answering import answer
 from memoir.host.tokens import Encoded
-from memoir.metrics.base import Ask, Compare, Compared, Force, Said, Say
+from memoir.metrics.base import Ask, Compare, Compared, Force, GoOn, Said, Say
+from memoir.surroundings import conversation
 from memoir.types import Answer, Match, Score
 
 Item = TypeVar("Item")
@@ -33,23 +35,26 @@ class _Place(NamedTuple):
     """Where questions share a prefill."""
 
     prompt: str
-    chat: bool
+    setting: str
     edits: bool
 
 
 @dataclass
 class _Job:
-    """All questions of one place."""
+    """All questions of one place, and the longest text that was said there, as token ids."""
 
     prompt: Encoded
     says: list[Say] = field(default_factory=list)
+    goes: list[GoOn] = field(default_factory=list)
     forces: list[Force] = field(default_factory=list)
     targets: list[Sequence[int]] = field(default_factory=list)
+    said: Sequence[int] = ()
 
     @property
     def tokens(self) -> int:
         """The longest text asked for."""
-        return max((say.tokens for say in self.says), default=0)
+        asks: list[Say | GoOn] = [*self.says, *self.goes]
+        return max((ask.tokens for ask in asks), default=0)
 
     @property
     def length(self) -> int:
@@ -83,28 +88,35 @@ class Asker:
         self._compare([each for each in todo if isinstance(each, Compare)], said)
         for edits in (False, True):
             jobs = self._jobs(
-                each for each in todo if not isinstance(each, Compare) and each.edits is edits
+                each for each in todo if not isinstance(each, Compare) and _edited(each) is edits
             )
             self._answer(jobs, edits, said)
+            self._go_on(jobs, said)
         return said
 
-    def _jobs(self, asks: Iterable[Force | Say]) -> list[_Job]:
+    def _jobs(self, asks: Iterable[Force | Say | GoOn]) -> list[_Job]:
         """The questions by prompt."""
         host = self._editor.host
         jobs: dict[_Place, _Job] = {}
         for ask in asks:
-            chat = isinstance(ask, Say) and ask.chat
-            place = _Place(ask.prompt, chat, ask.edits)
+            setting = "bare" if isinstance(ask, Force) else ask.setting
+            place = _Place(ask.prompt, setting, _edited(ask))
             if place not in jobs:
-                user = [{"role": "user", "content": ask.prompt}]
-                jobs[place] = _Job(host.encode_chat(user) if chat else host.encode(ask.prompt))
+                jobs[place] = _Job(self._encode(setting, ask.prompt))
             job = jobs[place]
             if isinstance(ask, Say):
                 job.says.append(ask)
+            elif isinstance(ask, GoOn):
+                job.goes.append(ask)
             else:
                 job.forces.append(ask)
                 job.targets.append(host.encode(ask.prompt, ask.target).target)
         return list(jobs.values())
+
+    def _encode(self, setting: str, prompt: str) -> Encoded:
+        put = conversation(setting, prompt)
+        host = self._editor.host
+        return host.encode(put) if isinstance(put, str) else host.encode_chat(put)
 
     def _answer(self, jobs: Sequence[_Job], edits: bool, said: Said) -> None:
         # Rows of one batch generate equally far, so that none waits for another.
@@ -128,11 +140,29 @@ class Asker:
         matches = _matches(editor, scope.route, len(jobs))
         found: list[tuple[Say | Force, Answer | Score]] = []
         for job, each, match in zip(jobs, answered, matches, strict=True):
+            job.said = each.continuation
             for say in job.says:
                 text = host.decode(each.continuation[: say.tokens])
                 found.append((say, Answer(text, match)))
             found += zip(job.forces, each.scores, strict=True)
         return found
+
+    def _go_on(self, jobs: Sequence[_Job], said: Said) -> None:
+        """Let the unedited model go on where a target was said; the jobs are answered."""
+        editor = self._editor
+        texts: list[Begun] = []
+        for job in jobs:
+            for ask in job.goes:
+                text = begun(editor.host, ask, job.prompt, job.said)
+                if isinstance(text, Begun):
+                    texts.append(text)
+                else:
+                    said.put(ask, text)
+        for batch in batches(texts, lambda text: text.length, TOKENS_AT_ONCE):
+            with editor.edits_in_force(False):
+                found = went_on(editor.host, batch)
+            for text, each in zip(batch, found, strict=True):
+                said.put(text.ask, each)
 
     @torch.no_grad()
     def _compare(self, asks: Sequence[Compare], said: Said) -> None:
@@ -182,4 +212,4 @@ def _matches(editor: Editor, route: object, rows: int) -> Sequence[Match | None]
 
 
 def _edited(ask: Ask) -> bool:
-    return isinstance(ask, Compare) or ask.edits
+    return isinstance(ask, Compare | GoOn) or ask.edits

@@ -44,6 +44,7 @@ def header(cell: Cell, taught: Stream, editor: Editor) -> Row:
         "asked": {"preset": cell.method.preset, "settings": cell.method.settings},
         "settings": asdict(editor.method.config),
         "data": taught.origin,
+        "padding": None if taught.padding is None else dict(taught.padding.origin),
         **circumstances(),
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,8 +17,11 @@ from filelock import FileLock, Timeout
 
 from memoir.errors import OtherRun, RunBusy, RunDamaged, RunFull
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of the rows and of what the metrics mean; results of different versions are not compared."""
+
+SAME_SCORES = (2, PROTOCOL)
+"""Versions whose result files mean the same: version 3 changed the rows of answers, and no score."""
 
 CIRCUMSTANCES = ("machine", "versions", "commit", "date")
 """Entries of a run's first row that may differ when it is resumed."""
@@ -49,14 +52,19 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def check_protocol(row: Row, path: Path) -> None:
+def check_protocol(row: Row, path: Path, known: Sequence[int] = (PROTOCOL,)) -> None:
     """Refuse a file of another protocol version.
+
+    Args:
+        row: what says its version.
+        path: the file.
+        known: versions that can be read.
 
     Raises:
         OtherRun: it is one.
     """
     found = row.get("protocol")
-    if found != PROTOCOL:
+    if found not in known:
         raise OtherRun(
             f"{path} follows protocol {found}, this version of memoir protocol {PROTOCOL}; their "
             "numbers do not mean the same. Run the benchmark again, or read it with the version of "

@@ -13,7 +13,7 @@ preset = "default"
 
 [metrics.teacher_forcing]
 [metrics.free_generation]
-chat = true
+settings = ["chat"]
 """
 
 from __future__ import annotations
@@ -45,6 +45,23 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class PaddingPlan(_Strict):
+    """Edits made before those of a run, so that these live among many; they are never asked about.
+
+    Attributes:
+        name, split, file: of a data set of edits, as in :class:`DataPlan`.
+        count: how many are made, in the file's order.
+        settings: single settings that replace the method's while they are made, e.g. ``max_steps``;
+            such as it reads whenever it fits an edit.
+    """
+
+    name: str
+    split: str = "edit"
+    file: Path | None = None
+    count: int = Field(ge=1)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
 class DataPlan(_Strict):
     """One data set.
 
@@ -54,6 +71,7 @@ class DataPlan(_Strict):
         file: the file itself, in place of the folder of data sets; what ``plain`` needs.
         probes_per_kind: at most so many probes of each kind and record; None for all.
         kinds: kinds of probes to keep; None for all.
+        padding: edits made before these; None for none.
     """
 
     name: str
@@ -61,6 +79,7 @@ class DataPlan(_Strict):
     file: Path | None = None
     probes_per_kind: int | None = Field(None, ge=1)
     kinds: tuple[str, ...] | None = None
+    padding: PaddingPlan | None = None
 
 
 class MethodPlan(_Strict):
@@ -129,6 +148,8 @@ class Cell(_Strict):
         """Name of the run and of its files."""
         label = self.method.label or f"{self.method.name.replace(':', '.')}-{self.method.preset}"
         data_set = self.data.name + ("" if self.data.split == "edit" else f"-{self.data.split}")
+        if self.data.padding is not None:
+            data_set += f"-padded{self.data.padding.count}"
         # A plan is often called as its only data set.
         return "-".join(dict.fromkeys([self.plan.name, data_set, label, f"seed{self.seed}"]))
 
@@ -184,29 +205,42 @@ def _in_words(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] == "extra_forbidden":
-        inner: dict[str, type[_Strict]] = {"data": DataPlan, "method": MethodPlan}
-        model = inner.get(str(error["loc"][0]), Plan)
+        inner: dict[str, type[_Strict]] = {
+            "data": DataPlan,
+            "padding": PaddingPlan,
+            "method": MethodPlan,
+        }
         *inside, name = (str(part) for part in error["loc"])
+        model = next((inner[part] for part in reversed(inside) if part in inner), Plan)
         what = f"entry of {'.'.join(inside)}" if inside else "entry"
         return str(UnknownName.among(what, name, model.model_fields)).removesuffix(".")
     return f"{where}: {error['msg'].removeprefix('Value error, ')}, not {error['input']!r}"
 
 
 def _check_names(plan: Plan) -> None:
-    of_edits = {module.__name__.rpartition(".")[2] for module in data.registry.formats()}
+    paddings = [each.padding for each in plan.data if each.padding is not None]
+    for padding in paddings:
+        _check_set(padding)
     for data_plan in plan.data:
-        splits = data.get(data_plan.name).FILES
-        if data_plan.name not in of_edits:
-            raise UnknownName.among("data set of edits", data_plan.name, of_edits)
-        if data_plan.split not in splits:
-            raise UnknownName.among(f"split of {data_plan.name}", data_plan.split, splits)
+        _check_set(data_plan)
         for kind in data_plan.kinds or ():
             if kind not in KINDS:
                 raise UnknownName.among("kind of probe", kind, KINDS)
     for method in plan.method:
-        methods.configured(methods.get(method.name), method.preset, method.settings)
+        for settings in ({}, *(padding.settings for padding in paddings)):
+            chosen = methods.get(method.name)
+            methods.configured(chosen, method.preset, {**method.settings, **settings})
     made = {name: metrics.make(name, options) for name, options in plan.metrics.items()}
     of_records = [name for name, metric in made.items() if metric.over == "records"]
     for name in plan.immediate:
         if name not in of_records:
             raise UnknownName.among("metric of records in this plan", name, of_records)
+
+
+def _check_set(given: DataPlan | PaddingPlan) -> None:
+    of_edits = {module.__name__.rpartition(".")[2] for module in data.registry.formats()}
+    splits = data.get(given.name).FILES
+    if given.name not in of_edits:
+        raise UnknownName.among("data set of edits", given.name, of_edits)
+    if given.split not in splits:
+        raise UnknownName.among(f"split of {given.name}", given.split, splits)

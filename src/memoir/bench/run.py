@@ -58,6 +58,8 @@ def run_cell(
             Journal(path, header(cell, taught, editor)) as journal,
             closing(UneditedCache(out / "unedited.sqlite", editor.host.identity())) as cache,
         ):
+            if taught.padding is not None:
+                taught.padding.teach(editor, journal, progress)
             _Run(cell, taught, editor, journal, Asker(editor, cache), data_dir, progress).go()
     return path
 
@@ -89,7 +91,8 @@ class _Run:
             each for each in self.made.values() if each.over not in ("records", "run")
         ]
         self.asked = Counter(row["at"] for row in journal.of("record"))
-        self.teacher = Teacher(editor, taught.records, journal)
+        padding = 0 if taught.padding is None else taught.padding.count
+        self.teacher = Teacher(editor, taught.records, journal, padding)
 
     def go(self) -> None:
         for at in self.cell.plan.checkpoints:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from memoir import data
+from memoir.bench.padding import Padding, padding
 from memoir.bench.plan import Cell, DataPlan
 from memoir.errors import BadInput
 from memoir.types import Record
@@ -22,10 +23,12 @@ class Stream:
     Attributes:
         records: as many as the last checkpoint needs.
         origin: file, number of records read, and how many were dropped, by reason.
+        padding: what is taught before them.
     """
 
     records: list[Record]
     origin: dict[str, Any]
+    padding: Padding | None = None
 
     def subject_once(self, at: int) -> list[bool]:
         """For each of the first ``at`` records, whether its subject occurs once among them.
@@ -41,7 +44,8 @@ def stream(cell: Cell, folder: Path | None) -> Stream:
     """The records of a cell.
 
     Raises:
-        BadInput: the data set holds fewer usable records than the plan asks for.
+        BadInput: the data set, or that of the padding, holds fewer usable records than the plan
+            asks for.
     """
     plan = cell.plan
     given = cell.data.file or folder
@@ -64,7 +68,9 @@ def stream(cell: Cell, folder: Path | None) -> Stream:
             sorted(Counter(f"{each.what}: {each.why}" for each in loaded.dropped).items())
         ),
     }
-    return Stream([_trimmed(record, cell.data) for record in records[:wanted]], origin)
+    records = records[:wanted]
+    trimmed = [_trimmed(record, cell.data) for record in records]
+    return Stream(trimmed, origin, padding(cell, records, folder))
 
 
 def _trimmed(record: Record, wanted: DataPlan) -> Record:

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from memoir import metrics
-from memoir.bench.journal import PROTOCOL, Row, check_protocol, read_rows
+from memoir.bench.journal import PROTOCOL, SAME_SCORES, Row, check_protocol, read_rows
 from memoir.errors import BadInput
 from memoir.metrics.cost import of_edit
 
 RESAMPLES = 2000
 BINS = 20
-"""Bars of an overlap histogram over 0..1."""
+"""Bars of a histogram of verdicts over 0..1."""
 
 Result = dict[str, Any]
 
@@ -57,7 +57,7 @@ def read_results(paths: Iterable[Path]) -> list[Result]:
             continue
         try:
             result = json.loads(path.read_text("utf-8"))
-            check_protocol(result, path)
+            check_protocol(result, path, SAME_SCORES)
         except (OSError, ValueError, AttributeError) as error:
             raise BadInput(f"{path} is no result file ({error}).") from error
         found.append(result)
@@ -98,11 +98,12 @@ def _result(rows: Sequence[Row], at: int) -> Result:
         **{key: head[key] for key in same},
         "n": at,
         **{key: head[key] for key in circumstances},
+        "padding": head.get("padding"),
         "resumed": [row["commit"] for row in rows if row["kind"] == "resumed"],
         "metrics": _aggregates(scores),
         "subsets": {"subject_once": _aggregates(once)},
         "immediate": _aggregates(row["scores"] for row in made),
-        "histograms": {"overlap": _overlaps(records)},
+        "histograms": {"score": _verdicts(records)},
         "edits": {
             "made": sum(row["refused"] is None for row in edits),
             "refused": sum(row["refused"] is not None for row in edits),
@@ -123,14 +124,14 @@ def _aggregates(scores: Iterable[Mapping[str, float]]) -> dict[str, Any]:
     }
 
 
-def _overlaps(records: Sequence[Row]) -> dict[str, list[int]]:
-    """Histogram of the best overlap by kind of prompt, bare and in chat."""
+def _verdicts(records: Sequence[Row]) -> dict[str, list[int]]:
+    """Histogram of the best edit's score by kind of prompt: ``edit``, ``edit in chat``, …."""
     found: dict[str, list[float]] = defaultdict(list)
     for row in records:
         for answer in row["answers"]:
-            if answer["overlap"] is not None:
-                place = " in chat" if answer["chat"] else ""
-                found[answer["about"] + place].append(answer["overlap"])
+            if answer["score"] is not None:
+                place = "" if answer["setting"] == "bare" else f" in {answer['setting']}"
+                found[answer["about"] + place].append(answer["score"])
     return {
         kind: np.histogram(values, bins=BINS, range=(0.0, 1.0))[0].tolist()
         for kind, values in sorted(found.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from memoir.bench.journal import Journal, Row
 from memoir.editor import Editor
@@ -21,6 +22,7 @@ class Teacher:
         editor: what learns.
         records: in order.
         journal: where rows go.
+        padding: edits that the store holds before those of the records.
 
     Raises:
         RunDamaged: the store lacks an edit of the run file, or holds one that is none of the
@@ -30,18 +32,23 @@ class Teacher:
         ids: for each record taught so far, its edit's id; None if it was refused.
     """
 
-    def __init__(self, editor: Editor, records: Sequence[Record], journal: Journal) -> None:
+    def __init__(
+        self, editor: Editor, records: Sequence[Record], journal: Journal, padding: int = 0
+    ) -> None:
         self._editor = editor
         self._records = records
         self._journal = journal
         entries = iter(editor.log())
+        self._index: dict[str, int | None] = {
+            entry.row.id: None for entry in islice(entries, padding)
+        }
         self.ids: list[str | None] = [self._id(row, entries) for row in journal.of("edit")]
-        self._index = {id: index for index, id in enumerate(self.ids) if id is not None}
+        self._index |= {id: index for index, id in enumerate(self.ids) if id is not None}
         for entry in entries:
             self._recover(entry)
 
     def index_of(self, id: str | None) -> int | None:
-        """The record whose edit has this id."""
+        """The record whose edit has this id; None for an edit of the padding too."""
         return None if id is None else self._index[id]
 
     def teach(self, until: int) -> None:

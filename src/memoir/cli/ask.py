@@ -68,9 +68,16 @@ def _evidence(answer: Answer) -> str:
     if match is None:
         return "edits were off"
     if match.edit_id is None:
-        return "no edit is stored"
+        return "no stored edit is about this"
     relation = "≥" if match.fired else "<"
     verdict = (
         f"edit {match.edit_id} fired" if match.fired else f"no edit fired; nearest {match.edit_id}"
     )
-    return f"{verdict}: overlap {match.overlap:.3f} {relation} {match.threshold:.3f}"
+    why = ", ".join(f"{name} {_short(value)}" for name, value in match.evidence.items())
+    return f"{verdict}: score {match.score:.3f} {relation} {match.threshold:.3f}" + (
+        f" ({why})" if why else ""
+    )
+
+
+def _short(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -99,7 +99,7 @@ def _show(outcome: Outcome) -> None:
 def _cells(asked: Asked) -> tuple[str, str, str, str]:
     mark = "[green]✓[/]" if asked.held else "[red]✗[/]"
     match = asked.after.match
-    fired = f" [dim]({match.overlap:.2f})[/]" if match is not None and match.fired else ""
+    fired = f" [dim]({match.score:.2f})[/]" if match is not None and match.fired else ""
     kind = asked.question.kind
     label = "" if kind == "prompt" else f"[dim]{kind}:[/] "
     texts = [escape(" ".join(text.split())) or "∅" for text in (asked.before, asked.after.text)]
@@ -124,7 +124,7 @@ def _counts(outcome: Outcome) -> Table:
     ):
         table.add_row(label, rule, "[green]yes[/]" if summary[name] else "[red]no[/]")
     table.caption = (
-        f"✓ held  ✗ failed  ∅ the model ends at once  (0.87) an edit fired, with its overlap\n"
+        f"✓ held  ✗ failed  ∅ the model ends at once  (0.87) an edit fired, with its score\n"
         f"{outcome.seconds_per_edit:.2f} seconds per edit"
     )
     table.caption_justify = "left"

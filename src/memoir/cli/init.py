@@ -66,7 +66,4 @@ def run(
                 f"{store} is ready for {identity['model']} ({identity['dtype']})", markup=False
             )
             out.print(f"edits go to {identity['site']}")
-            out.print(
-                f"an edit fires from an overlap of {config.overlap_threshold:.3f} "
-                f"(at most {config.false_fire_rate:.0%} of unrelated prompts reach it)"
-            )
+            out.print(f"an edit fires from a score of {config.threshold:.3f} on")

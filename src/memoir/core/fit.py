@@ -29,12 +29,16 @@ class Loss(NamedTuple):
     """What the model makes of the edits' current outputs.
 
     Attributes:
-        loss: mean cross-entropy on the target tokens of each edit, nats.
-        said: whether each edit's whole target has rank one in every context.
+        loss: what is minimised, nats.
+        on_target: its part on the targets: mean cross-entropy per target token, nats.
+        said: whether each edit's whole target has rank one, in each of its contexts.
+        ended: whether the text then goes on as it shall, in all of them.
     """
 
     loss: Float[Tensor, " edits"]
-    said: Bool[Tensor, " edits"]
+    on_target: Float[Tensor, " edits"]
+    said: Bool[Tensor, "edits contexts"]
+    ended: Bool[Tensor, " edits"]
 
 
 LossClosure = Callable[
@@ -50,9 +54,9 @@ class Stop:
 
     Attributes:
         max_steps: updates at most.
-        loss: done only at or below this loss (nats per token).
+        loss: done only at or below this loss on the target (nats per token).
         change: done only when the loss moved by no more than this since the step before; ``None``
-            asks instead that the whole target has rank one.
+            asks instead that the whole target has rank one and the text then goes on as it shall.
     """
 
     max_steps: int
@@ -65,13 +69,18 @@ class Fitted(NamedTuple):
 
     Attributes:
         coefficients: C; zero rows where the edit has no key.
-        losses: loss before the first update, then after each.
-        said: whether the target had rank one at the end.
+        losses: on the target, before the first update, then after each.
+        said_in: whether the target had rank one at the end, by context.
     """
 
     coefficients: Float[Tensor, "keys d_out"]
     losses: tuple[float, ...]
-    said: bool
+    said_in: tuple[bool, ...]
+
+    @property
+    def said(self) -> bool:
+        """Whether the target had rank one in every context."""
+        return all(self.said_in)
 
     @property
     def steps(self) -> int:
@@ -170,6 +179,7 @@ def fit(
     base: Float[Tensor, "edits keys d_out"] | None = None,
     base_decay: float = 1.0,
     d_out: int | None = None,
+    places: Int[Tensor, "edits keys"] | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> list[Fitted]:
     """Fit every edit until it is done or out of steps; edits that are done cost nothing more.
@@ -180,6 +190,7 @@ def fit(
         base: what the memory already adds at these keys (shared memory), constant but for decay.
         base_decay: factor applied to ``base`` at every update (the authors' weight decay).
         d_out: outputs of the layer; needed when ``base`` is None.
+        places: keys answer only at tokens of their own place; None if they answer at all of the edit's.
         on_step: called after every evaluation with (updates made, edits still open).
 
     Returns:
@@ -190,6 +201,8 @@ def fit(
     if width is None:
         raise ValueError("fit needs base or d_out to know the layer's number of outputs")
     gram = keys @ keys.mT
+    if places is not None:
+        gram = gram * (places.unsqueeze(1) == places.unsqueeze(2))
     coefficients = keys.new_zeros(count, keys.shape[1], width)
     open_ = torch.arange(count, device=keys.device)
     losses: list[list[float]] = [[] for _ in range(count)]
@@ -201,14 +214,14 @@ def fit(
             added = added + base[open_] * base_decay**step
         added.requires_grad_(True)
         verdict = closure(added, open_)
-        for edit, loss in zip(open_.tolist(), verdict.loss.tolist(), strict=True):
+        for edit, loss in zip(open_.tolist(), verdict.on_target.tolist(), strict=True):
             losses[edit].append(loss)
 
         done = _done(stop, step, verdict, [losses[edit] for edit in open_.tolist()])
         for row in done.nonzero().squeeze(-1).tolist():
             edit = int(open_[row])
             results[edit] = Fitted(
-                coefficients[row].clone(), tuple(losses[edit]), bool(verdict.said[row])
+                coefficients[row].clone(), tuple(losses[edit]), tuple(verdict.said[row].tolist())
             )
         if on_step is not None:
             on_step(step, int((~done).sum()))
@@ -230,11 +243,11 @@ def _done(
     stop: Stop, step: int, verdict: Loss, losses: list[list[float]]
 ) -> Bool[Tensor, " edits"]:
     """Which of the open edits end at this evaluation."""
-    loss = verdict.loss.detach()
+    loss = verdict.on_target.detach()
     if stop.change is None:
-        settled = verdict.said
+        settled = verdict.said.all(1) & verdict.ended
     else:
         changes = [abs(past[-1] - past[-2]) if len(past) > 1 else float("inf") for past in losses]
         settled = torch.tensor(changes, device=loss.device) <= stop.change
     done = settled & (loss <= stop.loss)
-    return done | ~torch.isfinite(loss) | (step == stop.max_steps)
+    return done | ~torch.isfinite(verdict.loss.detach()) | (step == stop.max_steps)

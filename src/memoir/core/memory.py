@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -53,6 +53,8 @@ class Delta:
         columns: the active columns of the edit's mask, ascending.
         keys: the edit's activations at those columns, one row per token.
         coefficients: what each key adds to the layer's output.
+        places: number of target tokens said before each key's token; -1 for a key that acts wherever
+            the memory does.
         keys_exponent, coefficients_exponent: the powers of two that scale the integers.
         decay: factor in 0..1 applied to everything stored before this edit. 1.0 but for the authors'
             weight decay.
@@ -61,6 +63,7 @@ class Delta:
     columns: Int[Tensor, " k"]
     keys: Int[Tensor, "keys k"]
     coefficients: Int[Tensor, "keys d_out"]
+    places: Int[Tensor, " keys"]
     keys_exponent: int
     coefficients_exponent: int
     decay: float = 1.0
@@ -72,16 +75,24 @@ class Delta:
         keys: Float[Tensor, "keys d_in"],
         coefficients: Float[Tensor, "keys d_out"],
         decay: float = 1.0,
+        places: Int[Tensor, " keys"] | None = None,
     ) -> Delta:
-        """Quantise a fitted edit, leaving out tokens that ended up contributing nothing."""
+        """Quantise a fitted edit, leaving out tokens that ended up contributing nothing.
+
+        Args:
+            mask, keys, coefficients: the edit; keys outside the mask count as zero.
+            decay, places: see the class; no places means that every key acts everywhere.
+        """
         columns = mask.nonzero().squeeze(-1).cpu()
         used = coefficients.abs().amax(dim=1).cpu() > 0
         int_keys, keys_exponent = _quantise(keys.cpu()[used][:, columns].float())
         int_coefficients, coefficients_exponent = _quantise(coefficients.cpu()[used].float())
+        everywhere = torch.full((len(keys),), -1)
         return cls(
             columns.to(torch.int32),
             int_keys,
             int_coefficients,
+            (everywhere if places is None else places.cpu())[used].to(torch.int16),
             keys_exponent,
             coefficients_exponent,
             decay,
@@ -93,6 +104,7 @@ class Delta:
             "columns": self.columns,
             "keys": self.keys,
             "coefficients": self.coefficients,
+            "places": self.places,
             "exponents": torch.tensor([self.keys_exponent, self.coefficients_exponent]),
             "decay": torch.tensor(self.decay, dtype=torch.float64),
         }
@@ -105,6 +117,7 @@ class Delta:
             tensors["columns"],
             tensors["keys"],
             tensors["coefficients"],
+            tensors["places"],
             keys_exponent,
             coefficients_exponent,
             float(tensors["decay"]),
@@ -142,15 +155,23 @@ class Recall(Protocol):
     """The memory's answer for prompts that matched: maps their activations to added outputs."""
 
     def __call__(
-        self, activations: Float[Tensor, "batch seq d_in"]
-    ) -> Float[Tensor, "batch seq d_out"]: ...
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        places: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq d_out"]:
+        """What to add.
+
+        Args:
+            activations: inputs of the site.
+            places: number of target tokens said before each token, where keys have places.
+        """
 
 
 class Memory(Protocol):
     """What a method asks of a memory, whichever way it keeps its deltas."""
 
-    def add(self, id: str, delta: Delta) -> None:
-        """Take an edit in."""
+    def add(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+        """Take an edit in, given as :meth:`Delta.tensors`."""
 
     def remove(self, id: str) -> None:
         """Take an edit out, exactly."""
@@ -177,7 +198,8 @@ class SharedMemory:
         self._ledger = torch.zeros(d_out, d_in, dtype=torch.int64)
         self._deltas: dict[str, Delta] = {}
 
-    def add(self, id: str, delta: Delta) -> None:
+    def add(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+        delta = Delta.from_tensors(tensors)
         self._deltas[id] = delta
         self._accumulate(delta)
         self._refresh(None if delta.decay != 1.0 else delta.columns)
@@ -198,7 +220,7 @@ class SharedMemory:
         d_in = self.weight.shape[1]
         masks = torch.stack([self._deltas[id].mask(d_in) for id in ids]).unsqueeze(1)
         masks = masks.to(self.weight.device)
-        return lambda activations: F.linear(
+        return lambda activations, places=None: F.linear(
             activations.to(self.weight.device, torch.float32) * masks, self.weight
         )
 
@@ -218,8 +240,42 @@ class SharedMemory:
         self.weight[:, at] = fresh.to(self.weight.device)
 
 
+WEAKEST = 0.25
+"""Response to an edit's keys, as a share of their own, below which it is not made up for."""
+
+
+class _IsolatedRecall(NamedTuple):
+    """Some edits' factors side by side; a key of zeros where an edit has fewer than others.
+
+    A paraphrase stirs an edit's keys less than the edit's own prompt did. For keys with places what
+    the memory adds is scaled up, so that the best response counts as much as a key's to itself: that
+    the edit is meant has been decided by the router.
+    """
+
+    transposed: Float[Tensor, "batch d_in keys"]
+    coefficients: Float[Tensor, "batch keys d_out"]
+    at: Int[Tensor, "batch 1 keys"]
+    sizes: Float[Tensor, "batch 1 keys"]
+
+    def __call__(
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        places: Int[Tensor, "batch seq"] | None = None,
+    ) -> Float[Tensor, "batch seq d_out"]:
+        response = activations.to(self.transposed.device, torch.float32) @ self.transposed
+        if places is None:
+            return response @ self.coefficients
+        here = (self.at == places.to(self.at.device).unsqueeze(2)) | (self.at < 0)
+        response = response * here
+        share = (response / self.sizes.clamp_min(torch.finfo(torch.float32).tiny)).amax(-1)
+        return (response @ self.coefficients) / share.clamp(WEAKEST, 1.0).unsqueeze(-1)
+
+
 class IsolatedMemory:
     """Each edit's factors kept apart; only the matched edit's are applied.
+
+    Factors are looked up when they are recalled. Given as a mapping onto a file, they take no room
+    in memory until then.
 
     Args:
         d_in, d_out: inputs and outputs of the edited layer.
@@ -230,25 +286,28 @@ class IsolatedMemory:
         self._d_in = d_in
         self._d_out = d_out
         self._device = torch.device(device)
-        self._deltas: dict[str, Delta] = {}
+        self._stored: dict[str, Mapping[str, Tensor]] = {}
 
-    def add(self, id: str, delta: Delta) -> None:
-        self._deltas[id] = delta
+    def add(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+        self._stored[id] = tensors
 
     def remove(self, id: str) -> None:
-        del self._deltas[id]
+        del self._stored[id]
 
     def recall(self, ids: Sequence[str]) -> Recall:
-        deltas = [self._deltas[id] for id in ids]
+        deltas = [Delta.from_tensors(self._stored[id]) for id in ids]
         longest = max(len(delta.keys) for delta in deltas)
         keys = torch.zeros(len(deltas), longest, self._d_in)
         coefficients = torch.zeros(len(deltas), longest, self._d_out)
+        at = torch.full((len(deltas), 1, longest), -1)
         for row, delta in enumerate(deltas):
             keys[row, : len(delta.keys)] = delta.dense_keys(self._d_in)
             coefficients[row, : len(delta.keys)] = delta.dense_coefficients()
-        transposed, coefficients = keys.to(self._device).mT, coefficients.to(self._device)
-        return lambda activations: (
-            activations.to(self._device, torch.float32) @ transposed @ coefficients
+            at[row, 0, : len(delta.keys)] = delta.places
+        sizes = keys.square().sum(-1).unsqueeze(1)
+        device = self._device
+        return _IsolatedRecall(
+            keys.mT.to(device), coefficients.to(device), at.to(device), sizes.to(device)
         )
 
     def base(self, keys: Float[Tensor, "edits keys d_in"]) -> None:

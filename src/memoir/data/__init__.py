@@ -10,6 +10,8 @@ Such a file states
     FIELDS     the fields a record is recognised by, if the set consists of edits
     parse      makes an item of a record, and notes what it had to leave out
     cut        cuts the file's text into records; only where these are not JSON
+    finish     makes the records final once all of them are known, from the items and the values they
+               were parsed from, in the same order; only where a record's probes need the others
 
 and is found because it is here. Files without ``MEASURES`` are what all of them are read with.
 """
@@ -75,7 +77,8 @@ def load(
 def read(path: str | Path) -> list[Record]:
     """The edits of any one file: a JSON array or JSON lines, each record's format recognised.
 
-    Repeated prompts are kept. Probes without a usable prompt are left out.
+    Repeated prompts are kept. Probes without a usable prompt are left out, and so are those that take
+    other records to make.
 
     Raises:
         BadInput: the file cannot be read, or holds nothing.
@@ -93,6 +96,7 @@ def _sift(
     module: ModuleType, path: Path, text: str, skip_bad: bool
 ) -> tuple[list[Item], list[Dropped], int]:
     items: dict[Any, Item] = {}
+    values: list[Any] = []
     dropped: list[Dropped] = []
     count = 0
     for place, value in getattr(module, "cut", files.records)(text, path):
@@ -109,8 +113,10 @@ def _sift(
             dropped.append(Dropped(place, "record", f"malformed: {why}"))
         else:
             items[_key(item)] = item
+            values.append(value)
             dropped += [Dropped(place, what, why) for what, why in notes]
-    return list(items.values()), dropped, count
+    finish = getattr(module, "finish", lambda parsed, _values: parsed)
+    return finish(list(items.values()), values), dropped, count
 
 
 def _new_item(

@@ -5,6 +5,7 @@ replaying the upper layers, generating, and attaching a module. Nobody else touc
 """
 
 from memoir.host.attachment import Attachment as Attachment
+from memoir.host.attachment import Fed as Fed
 from memoir.host.attachment import SiteModule as SiteModule
 from memoir.host.host import Host as Host
 from memoir.host.host import Reading as Reading

@@ -19,30 +19,44 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from memoir.errors import BadInput
 from memoir.host.host import Host, in_internal_pass
 
 
+class Fed(NamedTuple):
+    """The tokens of one forward pass.
+
+    Attributes:
+        ids: their ids; None if the model was given embeddings.
+        rank: number of real tokens before each in its sequence, those of earlier passes included;
+            -1 at padding.
+        prompt: in the first pass, true at the tokens of the prompts.
+    """
+
+    ids: Int[Tensor, "batch seq"] | None
+    rank: Int[Tensor, "batch seq"]
+    prompt: Bool[Tensor, "batch seq"]
+
+
 class SiteModule(Protocol):
     """What can be attached: decides on prompts, then acts on the site's output."""
 
-    def decide(
-        self, activations: Float[Tensor, "batch seq d_in"], prompt: Bool[Tensor, "batch seq"]
-    ) -> Any:
-        """The route of a batch, from its prompts' activations; kept, never looked into."""
+    def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Any:
+        """The route of a batch, from the pass that holds its prompts; never looked into."""
 
     def act(
         self,
         activations: Float[Tensor, "batch seq d_in"],
         output: Float[Tensor, "batch seq d_out"],
         route: Any,
+        fed: Fed,
     ) -> Float[Tensor, "batch seq d_out"] | None:
         """The new output of the site, or None to leave it as it is."""
 
@@ -66,7 +80,9 @@ class _Step:
     """One forward pass under way."""
 
     scope: Scope
+    ids: Tensor | None
     attention: Tensor | None
+    before: int  # tokens in the cache
 
 
 class Attachment:
@@ -157,14 +173,14 @@ class Attachment:
             return
         given = self._signature.bind_partial(*args, **kwargs).arguments if args else kwargs
         cache = given.get("past_key_values")
+        before = 0 if cache is None else int(cache.get_seq_length())
         scope = self._scope.get()
         if scope is None:
-            continues = cache is not None and cache.get_seq_length() > 0
-            scope = self._by_cache.get(cache) if continues else None
+            scope = self._by_cache.get(cache) if before else None
             scope = scope or Scope()
         if cache is not None:
             self._by_cache[cache] = scope
-        self._step.set(_Step(scope, given.get("attention_mask")))
+        self._step.set(_Step(scope, given.get("input_ids"), given.get("attention_mask"), before))
 
     def _end(self, _model: nn.Module, _args: Any, output: Any) -> None:
         step = self._step.get()
@@ -181,42 +197,49 @@ class Attachment:
             return None
         activations = args[0]
         scope = step.scope
+        rank = _rank(activations, step.attention, step.before)
+        fed = Fed(step.ids, rank, _of_prompt(rank, scope.prompt_lengths))
         if scope.route is None:
-            prompt = _prompt_tokens(activations, step.attention, scope.prompt_lengths)
-            scope.route = self._module.decide(activations, prompt)
-        return self._module.act(activations, output, scope.route)
+            scope.route = self._module.decide(activations, fed)
+        return self._module.act(activations, output, scope.route, fed)
 
 
-def _prompt_tokens(
-    activations: Float[Tensor, "batch seq d_in"],
-    attention: Tensor | None,
-    lengths: Sequence[int] | None,
-) -> Bool[Tensor, "batch seq"]:
-    """Which tokens of a first pass belong to the prompts."""
+def _rank(
+    activations: Float[Tensor, "batch seq d_in"], attention: Tensor | None, before: int
+) -> Int[Tensor, "batch seq"]:
+    """How many real tokens precede each of the new ones; -1 at padding."""
     batch, seq = activations.shape[:2]
     device = activations.device
     if attention is None:
-        real = torch.ones(batch, seq, dtype=torch.bool, device=device)
-    elif attention.dim() == 2:
-        real = attention[:, -seq:].to(device).bool()
+        return torch.arange(before, before + seq, device=device).expand(batch, seq)
+    if attention.dim() == 2:
+        real = attention.to(device).bool()
     elif attention.dim() == 4:
         # Rows are queries, columns keys; the last query sees every real token up to itself.
         last = attention[:, 0, -1, :].to(device)
         seen = last if last.dtype == torch.bool else last == 0
-        real = seen[:, :seq].expand(batch, seq)
+        real = seen[:, : before + seq].expand(batch, -1)
     else:
         raise BadInput(
             f"an attention mask of shape {tuple(attention.shape)} does not tell which tokens are "
             "padding; give it as (batch, seq) or (batch, 1, seq, seq)."
         )
+    rank = (real.long().cumsum(dim=1) - 1).masked_fill(~real, -1)
+    return rank[:, -seq:]
+
+
+def _of_prompt(
+    rank: Int[Tensor, "batch seq"], lengths: Sequence[int] | None
+) -> Bool[Tensor, "batch seq"]:
+    """Which tokens of a first pass belong to the prompts."""
     if lengths is None:
-        return real
-    if len(lengths) != batch:
+        return rank >= 0
+    if len(lengths) != len(rank):
         raise BadInput(
-            f"prompt_lengths names {len(lengths)} rows, but the batch has {batch}; give one a row."
+            f"prompt_lengths names {len(lengths)} rows, but the batch has {len(rank)}; "
+            "give one a row."
         )
-    rank = real.long().cumsum(dim=1)
-    return real & (rank <= torch.tensor(lengths, device=device).unsqueeze(1))
+    return (rank >= 0) & (rank < torch.tensor(lengths, device=rank.device).unsqueeze(1))
 
 
 def _refuse_chunked_prefill(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ the same model meanwhile.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -23,15 +23,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from memoir.errors import BadInput, ModelUnavailable, PromptTooLong, UnknownName
+from memoir.errors import ModelUnavailable, UnknownName
 from memoir.host.sites import find_site
+from memoir.host.texts import Texts
 from memoir.host.tokens import Encoded, TokenBatch
 
 VOLATILE = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
 """Entries of a config that saving, moving or loading a model changes, but not what it computes."""
-
-ATTACHED = ",.;:!?)]}%…"
-"""What a text may go on with without a space."""
 
 _internal_pass: ContextVar[object | None] = ContextVar("memoir_internal_pass", default=None)
 """Set while memoir itself runs the model; attached modules stay out of such passes."""
@@ -47,30 +45,33 @@ class Reading(NamedTuple):
 
     Attributes:
         tokens: the batch.
-        hidden: input of the site's block.
-        activations: input of the site itself.
+        activations: input of the site, at every position.
+        hidden: input of the site's block, at the last positions: those that are replayed.
+        before: key/value cache of the positions before them; None if there are none.
     """
 
     tokens: TokenBatch
-    hidden: Float[Tensor, "batch seq hidden"]
     activations: Float[Tensor, "batch seq d_in"]
+    hidden: Float[Tensor, "batch last hidden"]
+    before: Any
 
-    def rows(self, rows: Tensor) -> Reading:
-        """Some of the sequences."""
-        return Reading(self.tokens.rows(rows), self.hidden[rows], self.activations[rows])
+    @property
+    def last(self) -> int:
+        """Positions that are replayed."""
+        return int(self.hidden.shape[1])
 
 
 class _Enough(Exception):
     """Unwinds a forward pass whose remaining layers nobody needs."""
 
 
-class Host:
+class Host(Texts):
     """A causal language model with one site.
 
     Args:
         model: any Hugging Face causal language model; used in place, never copied.
         tokenizer: its tokenizer.
-        site: layer index, module path, or None for the paper's relative depth.
+        site: layer index, module path, relative depth, or None for the paper's depth.
         name: how the model is called in stores and messages.
     """
 
@@ -78,13 +79,11 @@ class Host:
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        site: int | str | None = None,
+        site: int | float | str | None = None,
         name: str | None = None,
     ) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
+        super().__init__(model.eval(), tokenizer, name or _name_of(model))
         self.site = find_site(model, site)
-        self.name = name or model.config._name_or_path or type(model).__name__
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._blocks_return_tuples = False  # GPT-J's do; seen when the lower layers are read
 
@@ -94,24 +93,6 @@ class Host:
     def device(self) -> torch.device:
         """Where inputs go."""
         return self.model.device
-
-    @property
-    def context_window(self) -> int | None:
-        """Longest sequence the model takes, in tokens; None if its config does not say."""
-        window = getattr(self.model.config, "max_position_embeddings", None)
-        return int(window) if window else None
-
-    @property
-    def pad_id(self) -> int:
-        """Token id used as padding; always masked, so its value does not matter."""
-        pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else self.tokenizer.eos_token_id or 0)
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        """Token ids that end a text."""
-        ends = self.model.generation_config.eos_token_id
-        return frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
 
     def identity(self) -> dict[str, str]:
         """What binds a store to this model: a hash of its config and of the site's weight.
@@ -139,87 +120,40 @@ class Host:
             "hash": digest.hexdigest(),
         }
 
-    # ------------------------------------------------------------------ text to tokens
-
-    def encode(self, prompt: str, target: str | None = None) -> Encoded:
-        """Token ids of a bare prompt and, after one space (none before a comma), of its target.
-
-        Raises:
-            BadInput: if the prompt or the target is empty.
-            PromptTooLong: if both together exceed the context window.
-        """
-        for kind, text in (("prompt", prompt), ("target", target)):
-            if text is not None and not text.strip():
-                raise BadInput(f"the {kind} is empty ({text!r}); give it at least one word.")
-        ids = list(self.tokenizer(prompt)["input_ids"])
-        encoded = Encoded(ids, [] if target is None else self._target_ids(prompt, ids, target))
-        return self._checked(encoded)
-
-    def encode_chat(self, messages: Sequence[dict[str, str]]) -> Encoded:
-        """Token ids of a conversation in the model's own chat template, ready for the answer.
-
-        Args:
-            messages: ``{"role": "system" | "user" | "assistant", "content": text}`` in order.
-
-        Raises:
-            BadInput: if the tokenizer has no chat template.
-        """
-        if not self.tokenizer.chat_template:
-            raise BadInput(
-                f"{self.name} has no chat template; ask it with a bare prompt instead (chat=False)."
-            )
-        text = self.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
-        )
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return self._checked(Encoded(list(ids)))
+    # ------------------------------------------------------------------ passes through the model
 
     def batch(self, rows: Sequence[Encoded]) -> TokenBatch:
         """The sequences as one left-padded batch on the model's device."""
         return TokenBatch.of(rows, self.pad_id, self.device)
 
-    def _target_ids(self, prompt: str, prompt_ids: list[int], target: str) -> list[int]:
-        gap = "" if prompt[-1].isspace() or target[0].isspace() or target[0] in ATTACHED else " "
-        joint = list(self.tokenizer(prompt + gap + target)["input_ids"])
-        if self.tokenizer.eos_token_id is not None and joint[-1:] == [self.tokenizer.eos_token_id]:
-            joint = joint[:-1]  # some tokenizers close every text
-        if joint[: len(prompt_ids)] == prompt_ids and len(joint) > len(prompt_ids):
-            return joint[len(prompt_ids) :]
-        # The tokenizer merged across the seam: keep the prompt's own tokens, as at asking time.
-        return list(self.tokenizer(gap + target, add_special_tokens=False)["input_ids"])
-
-    def _checked(self, encoded: Encoded) -> Encoded:
-        window = self.context_window
-        length = len(encoded.ids)
-        if window is not None and length > window:
-            raise PromptTooLong(
-                f"prompt and target take {length} tokens ({len(encoded.prompt)} + "
-                f"{len(encoded.target)}), but {self.name} reads at most {window}; shorten the prompt."
-            )
-        return encoded
-
-    # ------------------------------------------------------------------ passes through the model
-
     @torch.no_grad()
-    def read(self, tokens: TokenBatch) -> Reading:
-        """Run the layers up to the site, and no further."""
-        block = self.site.blocks[self.site.layer]
+    def read(self, tokens: TokenBatch, last: int | None = None) -> Reading:
+        """Run the layers up to the site, and no further but for what a replay needs.
 
-        def look(_block: nn.Module, _args: Any, output: Any) -> None:
-            self._blocks_return_tuples = isinstance(output, tuple)
-
-        hook = self.site.blocks[0].register_forward_hook(look)
+        Args:
+            tokens: the batch.
+            last: how many last positions a replay shall run; what the upper layers attend to at
+                those before them is computed now, once. None for all positions.
+        """
+        width = tokens.ids.shape[1]
+        last = width if last is None else min(last, width)
+        block, site = self.site.blocks[self.site.layer], self.site.module
+        before, activations = None, []
+        if last < width:
+            captured, before = self._run_all(tokens, width - last, site)
+            activations.append(captured)
+        hook = self.site.blocks[0].register_forward_hook(self._look)
         try:
-            captured = self._run_until(tokens, [block, self.site.module])
+            captured_last = self._run_until(tokens, [block, site], last, before)
         finally:
             hook.remove()
-        activations = captured[self.site.module]
-        if activations.dim() != 3:
+        activations.append(captured_last[site])
+        if activations[0].dim() != 3:
             raise UnknownName(
-                f"'{self.site.path}' receives activations of shape {tuple(activations.shape)}, not "
-                "(batch, seq, d_in), so prompts cannot be told apart there; choose another site."
+                f"'{self.site.path}' receives activations of shape {tuple(activations[0].shape)}, "
+                "not (batch, seq, d_in), so prompts cannot be told apart there; choose another site."
             )
-        return Reading(tokens, captured[block], activations)
+        return Reading(tokens, torch.cat(activations, dim=1), captured_last[block], before)
 
     @torch.no_grad()
     def read_layers(
@@ -230,30 +164,42 @@ class Host:
         captured = self._run_until(tokens, list(modules.values()))
         return [captured[modules[layer]] for layer in layers]
 
+    @torch.no_grad()
+    def residual(self, tokens: TokenBatch, layer: int) -> Float[Tensor, "batch seq hidden"]:
+        """The residual stream as it enters a block; no later layer is run."""
+        block = self.site.blocks[layer]
+        return self._run_until(tokens, [block])[block]
+
     def replay(
         self,
         reading: Reading,
-        added: Float[Tensor, "batch seq d_out"] | None = None,
+        added: Float[Tensor, "rows last d_out"] | None = None,
+        rows: Int[Tensor, " rows"] | None = None,
         keep: int = 0,
-    ) -> Float[Tensor, "batch keep vocab"]:
-        """Logits of the unedited model from the site's block on.
+    ) -> Float[Tensor, "rows keep vocab"]:
+        """Logits of the unedited model from the site's block on, at the last positions.
 
         Args:
             reading: what the lower layers made of the batch.
             added: added to the site's output; gradients flow into it.
-            keep: compute logits at this many last positions only; 0 for all.
+            rows: which sequences to run; None for all.
+            keep: compute logits at this many last positions only; 0 for all that are replayed.
         """
 
         def add(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
             return None if added is None else output + added.to(output.device, output.dtype)
 
+        hidden, tokens = reading.hidden, reading.tokens
+        if rows is not None:
+            hidden, tokens = hidden[rows], tokens.rows(rows)
+        before = _rows_of(reading.before, rows, self.site.layer)
         with self._own_pass() as mine, ExitStack() as stack:
-            kept = (reading.hidden, None) if self._blocks_return_tuples else reading.hidden
+            kept = (hidden, None) if self._blocks_return_tuples else hidden
             for block in self.site.blocks[: self.site.layer]:
                 stack.enter_context(_hands_through(block, kept, mine))
             hook = self.site.module.register_forward_hook(_only_in(mine, add))
             stack.callback(hook.remove)
-            return self._forward(reading.tokens, keep)
+            return self._forward(tokens, keep, reading.last, before)
 
     def logits(self, tokens: TokenBatch, keep: int = 0) -> Float[Tensor, "batch keep vocab"]:
         """Logits at the last ``keep`` positions (0 for all), attached modules taking part."""
@@ -332,24 +278,17 @@ class Host:
         output = self._call(ids, attention, positions, keep, past_key_values=cache, use_cache=True)
         return output.logits[:, -keep:], output.past_key_values
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of generated ids: special tokens removed, outer white space stripped."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+    def _look(self, _block: nn.Module, _args: Any, output: Any) -> None:
+        self._blocks_return_tuples = isinstance(output, tuple)
 
-    def begins_anew(self, id: int) -> bool:
-        """Whether a token starts a new word, line or sentence rather than going on inside a word."""
-        pieces = self.tokenizer.convert_ids_to_tokens([id])
-        text = self.tokenizer.convert_tokens_to_string(list(pieces))
-        if id in self.tokenizer.all_special_ids:
-            return True
-        # A piece of a character (shown as U+FFFD) or a combining mark goes on inside a word too.
-        first = text[:1]
-        inside = not first or first.isalnum() or first == "\ufffd"
-        return not inside and not unicodedata.combining(first)
-
-    def _forward(self, tokens: TokenBatch, keep: int = 0) -> Tensor:
+    def _forward(
+        self, tokens: TokenBatch, keep: int = 0, last: int = 0, before: Any = None
+    ) -> Tensor:
+        """Logits at ``keep`` positions, feeding the ``last`` (0: all) behind a cache of the rest."""
+        ids, positions = tokens.ids[:, -last:], tokens.position_ids[:, -last:]
+        cached = {"past_key_values": before} if before is not None else {}
         output = self._call(
-            tokens.ids, tokens.attention, tokens.position_ids, keep, use_cache=False
+            ids, tokens.attention, positions, keep, use_cache=before is not None, **cached
         )
         logits: Tensor = output.logits
         return logits[:, -keep:]
@@ -373,7 +312,7 @@ class Host:
             _internal_pass.reset(token)
 
     def _run_until(
-        self, tokens: TokenBatch, modules: Sequence[nn.Module]
+        self, tokens: TokenBatch, modules: Sequence[nn.Module], last: int = 0, before: Any = None
     ) -> dict[nn.Module, Tensor]:
         """Inputs of the modules, which are given in order of execution; stops at the last."""
         captured: dict[nn.Module, Tensor] = {}
@@ -388,8 +327,47 @@ class Host:
                 hook = module.register_forward_pre_hook(_only_in(mine, capture), with_kwargs=True)
                 stack.callback(hook.remove)
             with suppress(_Enough):
-                self._forward(tokens, keep=1)
+                self._forward(tokens, 1, last, _rows_of(before, None))
         return captured
+
+    def _run_all(
+        self, tokens: TokenBatch, first: int, site: nn.Module
+    ) -> tuple[Float[Tensor, "batch first d_in"], Any]:
+        """The site's inputs at the first positions, and the cache they leave in every layer."""
+        captured: list[Tensor] = []
+
+        def capture(_module: nn.Module, args: tuple[Any, ...]) -> None:
+            captured.append(args[0])
+
+        with self._own_pass() as mine:
+            hook = site.register_forward_pre_hook(_only_in(mine, capture))
+            try:
+                ids, attention = tokens.ids[:, :first], tokens.attention[:, :first]
+                output = self._call(
+                    ids, attention, tokens.position_ids[:, :first], 1, use_cache=True
+                )
+            finally:
+                hook.remove()
+        return captured[0], output.past_key_values
+
+
+def _name_of(model: PreTrainedModel) -> str:
+    return str(model.config._name_or_path or type(model).__name__)
+
+
+def _rows_of(cache: Any, rows: Tensor | None, from_layer: int = 0) -> Any:
+    """A cache of some rows, to be extended without a trace in the one it was made from.
+
+    Layers below ``from_layer`` are not run again; of them only the length counts.
+    """
+    if cache is None:
+        return None
+    mine = copy.copy(cache)
+    mine.layers = [copy.copy(layer) for layer in cache.layers]
+    if rows is not None:
+        for layer in mine.layers[from_layer:]:
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+    return mine
 
 
 def _only_in(mine: object, hook: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 def load_host(
     model: str,
-    site: int | str | None = None,
+    site: int | float | str | None = None,
     dtype: str = "auto",
     device_map: str | dict[str, Any] | None = None,
 ) -> Host:
@@ -33,7 +33,7 @@ def load_host(
     Args:
         model: ``smollm2`` (fetched on first use), a folder, or an id such as
             ``meta-llama/Llama-3.1-8B-Instruct``.
-        site: layer index, module path, or None for the default depth.
+        site: layer index, relative depth, module path, or None for the paper's depth.
         dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto`` for the checkpoint's own.
         device_map: as in transformers, e.g. ``"cuda"`` or ``"auto"``.
 

@@ -74,13 +74,12 @@ def find_blocks(model: nn.Module) -> tuple[str, nn.ModuleList]:
     )
 
 
-def default_layer(depth: int) -> int:
-    """The layer to edit when nothing was calibrated: 27 of 32 in the paper, scaled to depth."""
-    return min(depth - 1, round(depth * 27 / 32))
+PAPER_DEPTH = 27 / 32
+"""Relative depth of the layer that the paper edits (layer 27 of 32)."""
 
 
-def find_site(model: nn.Module, where: int | str | None = None) -> Site:
-    """The site at a layer index, at a module path, or at the default layer.
+def find_site(model: nn.Module, where: int | float | str | None = None) -> Site:
+    """The site at a layer index, a relative depth (0.0..1.0), a module path, or the paper's depth.
 
     Raises:
         UnknownName: no such layer or module, or the module is not linear.
@@ -88,7 +87,8 @@ def find_site(model: nn.Module, where: int | str | None = None) -> Site:
     if isinstance(where, str):
         return _site_at(model, where)
     path, blocks = find_blocks(model)
-    layer = default_layer(len(blocks)) if where is None else where
+    where = PAPER_DEPTH if where is None else where
+    layer = where if isinstance(where, int) else min(len(blocks) - 1, round(len(blocks) * where))
     if not 0 <= layer < len(blocks):
         raise UnknownName(
             f"no layer {layer}: this {type(model).__name__} has layers 0 to {len(blocks) - 1}."

@@ -15,16 +15,15 @@ from torch import Tensor
 
 
 class Encoded(NamedTuple):
-    """One sequence of token ids: a prompt, the target after it, and a tail after that."""
+    """One sequence of token ids: a prompt, and the target after it."""
 
     prompt: Sequence[int]
     target: Sequence[int] = ()
-    tail: Sequence[int] = ()
 
     @property
     def ids(self) -> list[int]:
         """All of it."""
-        return [*self.prompt, *self.target, *self.tail]
+        return [*self.prompt, *self.target]
 
 
 class TokenBatch(NamedTuple):
@@ -35,28 +34,26 @@ class TokenBatch(NamedTuple):
         attention: true at real tokens.
         prompt: true at the prompt's tokens.
         target: true at the target's tokens.
-        tail: true at the tokens after the target.
     """
 
     ids: Int[Tensor, "batch seq"]
     attention: Bool[Tensor, "batch seq"]
     prompt: Bool[Tensor, "batch seq"]
     target: Bool[Tensor, "batch seq"]
-    tail: Bool[Tensor, "batch seq"]
 
     @classmethod
     def of(cls, rows: Sequence[Encoded], pad_id: int, device: torch.device | str) -> TokenBatch:
         """Pad the rows on the left to the longest."""
         width = max(len(row.ids) for row in rows)
         ids = torch.full((len(rows), width), pad_id)
-        part = torch.full((len(rows), width), -1)  # -1 padding, 0 prompt, 1 target, 2 tail
+        part = torch.full((len(rows), width), -1)  # -1 padding, 0 prompt, 1 target
         for i, row in enumerate(rows):
             ids[i, width - len(row.ids) :] = torch.tensor(row.ids)
             end = width
-            for number, tokens in ((2, row.tail), (1, row.target), (0, row.prompt)):
+            for number, tokens in ((1, row.target), (0, row.prompt)):
                 part[i, end - len(tokens) : end] = number
                 end -= len(tokens)
-        masks = (part >= 0, part == 0, part == 1, part == 2)
+        masks = (part >= 0, part == 0, part == 1)
         return cls(*(tensor.to(device) for tensor in (ids, *masks)))
 
     @property
@@ -66,8 +63,8 @@ class TokenBatch(NamedTuple):
 
     @property
     def longest_answer(self) -> int:
-        """Tokens of the longest target with its tail."""
-        return int((self.target | self.tail).sum(dim=1).max())
+        """Tokens of the longest target."""
+        return int(self.target.sum(dim=1).max())
 
     def rows(self, rows: Int[Tensor, " rows"]) -> TokenBatch:
         """Some of the sequences."""

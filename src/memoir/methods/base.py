@@ -5,7 +5,7 @@ A method never writes to disk and never changes itself while it fits. It turns e
 
     fit(edits) → Change        computed, nothing touched
     store.append(change)       durable
-    apply(id, change.tensors)  live
+    apply(id, edit, tensors)   live
     remove(id)                 taken back
 
 So an edit that fails, or a process that dies, leaves nothing half done.
@@ -80,8 +80,8 @@ class Method(Protocol):
     ) -> list[Change | EditRefused]:
         """One result per edit, fitted side by side on the present state, which does not change."""
 
-    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
-        """Make a change live."""
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
+        """Make a change live. The tensors may be read from a file each time they are looked up."""
 
     def remove(self, id: str) -> None:
         """Take a live change back."""

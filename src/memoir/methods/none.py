@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from memoir.errors import EditRefused
-from memoir.host import Attachment, Host
+from memoir.host import Attachment, Fed, Host
 from memoir.host.answering import answer
 from memoir.methods.base import Change, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
@@ -64,16 +64,16 @@ class Unedited:
             for edit, (_, (score,)) in zip(edits, answered, strict=True)
         ]
 
-    def apply(self, id: str, tensors: Mapping[str, Tensor]) -> None:
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         """Nothing to do."""
 
     def remove(self, id: str) -> None:
         """Nothing to do."""
 
-    def decide(self, activations: Tensor, prompt: Tensor) -> None:
+    def decide(self, activations: Tensor, fed: Fed) -> None:
         """There is nothing to route."""
 
-    def act(self, activations: Tensor, output: Tensor, route: Any) -> None:
+    def act(self, activations: Tensor, output: Tensor, route: Any, fed: Fed) -> None:
         """Leave the site's output as it is."""
 
     def verdicts(self, route: Any) -> list[Match]:

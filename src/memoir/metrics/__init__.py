@@ -11,12 +11,13 @@ from typing import Any
 
 from memoir.errors import BadInput, UnknownName
 
-_SHARED = ("base", "text")
+_SHARED = ("base", "settings", "text")
 _ALLOWED = {
     bool: "true or false",
     int: "a whole number from 1 on",
     float: "a number above 0",
     str: "a text",
+    tuple: "a list of texts",
 }
 
 
@@ -44,7 +45,7 @@ def make(name: str, options: dict[str, Any] | None = None) -> Any:
         if not _fits(given, known[option]):
             allowed = _ALLOWED[known[option]]
             raise BadInput(f"option '{option}' of metric {name} must be {allowed}, not {given!r}.")
-    return metric(**(options or {}))
+    return metric(**{option: _frozen(given) for option, given in (options or {}).items()})
 
 
 def outputs() -> dict[str, Any]:
@@ -52,9 +53,17 @@ def outputs() -> dict[str, Any]:
     return {key: value for name in available() for key, value in _class(name).outputs.items()}
 
 
+def _frozen(given: Any) -> Any:
+    """A plan's list as a tuple, so that a metric stays unchangeable."""
+    return tuple(given) if isinstance(given, list) else given
+
+
 def _fits(given: Any, wanted: type) -> bool:
+    given = _frozen(given)
     if type(given) is not wanted and (type(given), wanted) != (int, float):
         return False
+    if wanted is tuple:
+        return all(isinstance(each, str) for each in given)
     return wanted not in (int, float) or given > 0
 
 

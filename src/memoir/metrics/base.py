@@ -23,7 +23,7 @@ from memoir.types import Answer, Match, Score
 class Force:
     """Feed a prompt and its answer, and look where each answer token ranks.
 
-    Only the prompt decides which edit fires.
+    Only the prompt decides which edit fires; it is asked bare.
 
     Attributes:
         prompt, target: bare texts.
@@ -43,7 +43,7 @@ class Say:
         prompt: bare text.
         tokens: longest answer, in tokens.
         about: what the prompt is to the edit: ``edit`` or the kind of a probe.
-        chat: put the prompt into the model's chat template, as a user's turn.
+        setting: what surrounds the prompt, see :data:`memoir.surroundings.SETTINGS`.
         edits: False asks the unedited model.
         want: what it should say, if anything; for readers of the answers.
     """
@@ -51,7 +51,7 @@ class Say:
     prompt: str
     tokens: int
     about: str
-    chat: bool = False
+    setting: str = "bare"
     edits: bool = True
     want: str | None = None
 
@@ -69,7 +69,26 @@ class Compare:
     text: str
 
 
-Ask = Force | Say | Compare
+@dataclass(frozen=True)
+class GoOn:
+    """Let the edited model say its target, and see how the text goes on after it.
+
+    Attributes:
+        prompt: bare text.
+        target: what it should say.
+        tokens: longest answer, the target in it, in tokens.
+        about: what the prompt is to the edit: ``edit`` or the kind of a probe.
+        setting: what surrounds the prompt, see :data:`memoir.surroundings.SETTINGS`.
+    """
+
+    prompt: str
+    target: str
+    tokens: int
+    about: str
+    setting: str = "bare"
+
+
+Ask = Force | Say | Compare | GoOn
 
 
 @dataclass(frozen=True)
@@ -88,6 +107,27 @@ class Compared:
     match: Match | None = None
 
 
+@dataclass(frozen=True)
+class WentOn:
+    """What became of a :class:`GoOn`, beside the unedited model going on from the same tokens.
+
+    Attributes:
+        text: all that the edited model said, the target in it.
+        repetition, unedited_repetition: share of the bigrams of token ids after the target that
+            occurred before in that continuation, 0..1; None for fewer than five tokens.
+        nll, unedited_nll: mean cross-entropy of each continuation under the unedited model, nats per
+            token; None if it is empty.
+        said: whether the target occurs in the text. If not, all numbers are None.
+    """
+
+    text: str
+    repetition: float | None = None
+    unedited_repetition: float | None = None
+    nll: float | None = None
+    unedited_nll: float | None = None
+    said: bool = False
+
+
 class Said:
     """Everything that was said, by question."""
 
@@ -104,6 +144,8 @@ class Said:
     def __getitem__(self, ask: Say) -> Answer: ...
     @overload
     def __getitem__(self, ask: Compare) -> Compared: ...
+    @overload
+    def __getitem__(self, ask: GoOn) -> WentOn: ...
     def __getitem__(self, ask: Ask) -> Any:
         return self._answers[ask]
 

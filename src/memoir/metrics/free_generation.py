@@ -1,13 +1,14 @@
 """Free generation: what the model says when nobody feeds it the answer. Higher is better, 0..1.
 
-Greedy text, from the bare prompt and, where the model has one, from its own chat template:
+Greedy text, from the bare prompt and, where the model has a chat template, in other settings of a
+conversation (``chat``, ``system``, ``turns``, ``document``; see :mod:`memoir.surroundings`):
 
     …_fg             the text begins with the target, as whole words
     …_exact          the text is the target and nothing else
     …_contains       the target occurs in the text
     …_chat           in chat, the text begins with the target
     …_chat_exact     in chat, the text is the target and nothing else
-    …_chat_contains  in chat, the target occurs in the text
+    …_chat_contains  in chat, the target occurs in the text; likewise …_system, …_turns, …_document
 
 Texts are compared after :func:`memoir.metrics.text.normalise`. A probe that must stay as it was
 counts 1 if its whole text is that of the unedited model, letter for letter.
@@ -22,6 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from memoir.metrics.base import GIVES_TARGET, STAYS, Ask, Output, Said, Say
+from memoir.metrics.settings import BESIDES, WHERE, asked_in, check
 from memoir.metrics.text import begins_with, contains, equals
 from memoir.types import Record
 
@@ -33,6 +35,13 @@ MEANS = {
 }
 
 
+def _form(form: str, setting: str) -> str:
+    """How a form of a score is called in a setting: ``fg``, ``chat``, ``chat_exact``."""
+    if setting == "bare":
+        return form
+    return setting if form == "fg" else f"{setting}_{form}"
+
+
 def _outputs() -> dict[str, Output]:
     found: dict[str, Output] = {}
     for kind, name in GIVES_TARGET.items():
@@ -40,14 +49,15 @@ def _outputs() -> dict[str, Output]:
             found[f"{name}_{form}"] = Output(
                 "higher", f"Greedy text after the {kind} prompt {means}."
             )
-            in_chat = "chat" if form == "fg" else f"chat_{form}"
-            found[f"{name}_{in_chat}"] = Output(
-                "higher", f"The answer to the {kind} prompt in the chat template {means}."
-            )
+            for setting in BESIDES:
+                found[f"{name}_{_form(form, setting)}"] = Output(
+                    "higher", f"The answer to the {kind} prompt{WHERE[setting]} {means}."
+                )
     for kind in STAYS:
-        for form, place in (("fg", "after"), ("chat", "in the chat template, asked")):
+        places = {"fg": " after"} | {each: f"{WHERE[each]}, asked" for each in BESIDES}
+        for form, place in places.items():
             found[f"{kind}_{form}"] = Output(
-                "higher", f"Greedy text {place} a {kind} prompt is the unedited model's, exactly."
+                "higher", f"Greedy text{place} a {kind} prompt is the unedited model's, exactly."
             )
     return found
 
@@ -58,19 +68,24 @@ class FreeGeneration:
 
     Attributes:
         tokens: longest answer, in tokens; a longer target can never be said in full.
-        chat: also ask inside the chat template.
-        chat_tokens: longest answer there.
+        settings: asked in besides the bare prompt.
+        setting_tokens: longest answer there.
+        share: of the records, how many are asked in settings; all are asked bare.
     """
 
     over: ClassVar[str] = "records"
     outputs: ClassVar[dict[str, Output]] = _outputs()
 
     tokens: int = 24
-    chat: bool = False
-    chat_tokens: int = 24
+    settings: tuple[str, ...] = ()
+    setting_tokens: int = 24
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.settings, self.share)
 
     def asks(self, record: Record) -> Sequence[Ask]:
-        """Every prompt bare, and in chat if wanted; those that must stay also without the edits."""
+        """Every prompt in every setting; those that must stay also without the edits."""
         return [ask for _, asks in self._pairs(record) for ask in asks]
 
     def score(self, record: Record, said: Said, own: str | None) -> dict[str, float]:
@@ -80,11 +95,10 @@ class FreeGeneration:
             text = said[ask].text
             if unedited:
                 same = text == said[unedited[0]].text
-                values.setdefault(f"{name}_{'chat' if ask.chat else 'fg'}", []).append(float(same))
+                values.setdefault(f"{name}_{_form('fg', ask.setting)}", []).append(float(same))
                 continue
             for form, fits in FORMS.items():
-                in_chat = "chat" if form == "fg" else f"chat_{form}"
-                key = f"{name}_{in_chat if ask.chat else form}"
+                key = f"{name}_{_form(form, ask.setting)}"
                 values.setdefault(key, []).append(float(fits(text, ask.want or "")))
         return {name: float(np.mean(each)) for name, each in values.items()}
 
@@ -93,13 +107,13 @@ class FreeGeneration:
         prompts = [("edit", record.edit.prompt, record.edit.target)]
         prompts += [(probe.kind, probe.prompt, probe.expected or "") for probe in record.probes]
         pairs = []
-        for chat in (False, True) if self.chat else (False,):
-            tokens = self.chat_tokens if chat else self.tokens
+        for setting in asked_in(record, self.settings, self.share):
+            tokens = self.tokens if setting == "bare" else self.setting_tokens
             for kind, prompt, target in prompts:
                 if kind in GIVES_TARGET and target:
-                    ask = Say(prompt, tokens, kind, chat, want=target)
+                    ask = Say(prompt, tokens, kind, setting, want=target)
                     pairs.append((GIVES_TARGET[kind], [ask]))
                 elif kind in STAYS:
-                    both = [Say(prompt, tokens, kind, chat, edits) for edits in (True, False)]
+                    both = [Say(prompt, tokens, kind, setting, edits) for edits in (True, False)]
                     pairs.append((kind, both))
         return pairs

@@ -15,8 +15,9 @@ from typing import ClassVar
 import httpx
 import numpy as np
 
-from memoir.errors import BadInput, JudgeUnavailable
+from memoir.errors import BadInput, JudgeUnavailable, UnknownName
 from memoir.metrics.base import GIVES_TARGET, Ask, Output, Said, Say
+from memoir.surroundings import SETTINGS
 from memoir.types import Record
 
 INSTRUCTION = (
@@ -34,7 +35,7 @@ class Judge:
         model: name of the judging model, as the endpoint calls it.
         key_variable: environment variable that holds the API key, if the endpoint wants one.
         tokens: longest answer of the edited model, in tokens.
-        chat: ask the edited model in its chat template.
+        setting: what surrounds the question, see :data:`memoir.surroundings.SETTINGS`.
         timeout: seconds to wait for one verdict.
     """
 
@@ -48,7 +49,7 @@ class Judge:
     model: str = ""
     key_variable: str = "MEMOIR_JUDGE_KEY"
     tokens: int = 32
-    chat: bool = False
+    setting: str = "bare"
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
@@ -57,6 +58,8 @@ class Judge:
                 "the metric judge needs the url of an OpenAI-compatible endpoint and the name of a "
                 'model there, e.g. [metrics.judge] url = "http://127.0.0.1:8000/v1", model = "judge".'
             )
+        if self.setting not in SETTINGS:
+            raise UnknownName.among("setting", self.setting, SETTINGS)
 
     def asks(self, record: Record) -> Sequence[Ask]:
         """The prompts that must give a target."""
@@ -79,7 +82,7 @@ class Judge:
         prompts = [("edit", record.edit.prompt, record.edit.target)]
         prompts += [(probe.kind, probe.prompt, probe.expected or "") for probe in record.probes]
         return [
-            Say(prompt, self.tokens, kind, self.chat, want=target)
+            Say(prompt, self.tokens, kind, self.setting, want=target)
             for kind, prompt, target in prompts
             if kind in GIVES_TARGET and target
         ]

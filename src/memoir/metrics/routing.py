@@ -4,7 +4,7 @@
     right_edit_KIND   share on which the record's own edit fires (kinds that must give the target)
 
 For ``edit``, ``rephrase``, ``alias`` more is better; a prompt that must stay (``locality``,
-``neighbour``, …) should fire nothing. With ``chat``, the same inside the chat template.
+``neighbour``, …) should fire nothing. With ``settings``, the same there: ``fires_KIND_chat``, ….
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from memoir.metrics.base import GIVES_TARGET, STAYS, Ask, Output, Said, Say
+from memoir.metrics.settings import WHERE, asked_in, check, named
 from memoir.types import Record
 
 
 def _outputs() -> dict[str, Output]:
     found: dict[str, Output] = {}
-    for place, where in (("", ""), ("_chat", " in the chat template")):
+    for setting, where in WHERE.items():
         for kind in (*GIVES_TARGET, *STAYS):
             better: Literal["higher", "lower"] = "lower" if kind in STAYS else "higher"
-            found[f"fires_{kind}{place}"] = Output(
+            found[named(f"fires_{kind}", setting)] = Output(
                 better, f"Share of {kind} prompts{where} on which some edit fires."
             )
         for kind in GIVES_TARGET:
-            found[f"right_edit_{kind}{place}"] = Output(
+            found[named(f"right_edit_{kind}", setting)] = Output(
                 "higher", f"Share of {kind} prompts{where} on which the record's own edit fires."
             )
     return found
@@ -39,35 +40,43 @@ class Routing:
     """Fire rates by kind of prompt.
 
     Attributes:
-        chat: also inside the chat template.
+        settings: asked in besides the bare prompt.
+        share: of the records, how many are asked in settings; all are asked bare.
     """
 
     over: ClassVar[str] = "records"
     outputs: ClassVar[dict[str, Output]] = _outputs()
 
-    chat: bool = False
+    settings: tuple[str, ...] = ()
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.settings, self.share)
 
     def asks(self, record: Record) -> Sequence[Ask]:
         """Every prompt, with one token of answer: the verdict comes with it."""
-        kinds = [("edit", record.edit.prompt)]
-        kinds += [(probe.kind, probe.prompt) for probe in record.probes]
-        return [
-            Say(prompt, 1, kind, chat)
-            for chat in ((False, True) if self.chat else (False,))
-            for kind, prompt in kinds
-            if kind in GIVES_TARGET or kind in STAYS
-        ]
+        return self._says(record)
 
     def score(self, record: Record, said: Said, own: str | None) -> dict[str, float]:
         """Shares of the probes of each kind."""
         values: dict[str, list[float]] = {}
-        for ask in self.asks(record):
-            match = said[ask].match if isinstance(ask, Say) else None
-            if match is None or not isinstance(ask, Say):
+        for ask in self._says(record):
+            match = said[ask].match
+            if match is None:
                 continue
-            name = ask.about + ("_chat" if ask.chat else "")
-            values.setdefault(f"fires_{name}", []).append(float(match.fired))
+            fires = named(f"fires_{ask.about}", ask.setting)
+            values.setdefault(fires, []).append(float(match.fired))
             if ask.about in GIVES_TARGET:
-                right = match.fired and match.edit_id == own
-                values.setdefault(f"right_edit_{name}", []).append(float(right))
+                right = named(f"right_edit_{ask.about}", ask.setting)
+                values.setdefault(right, []).append(float(match.fired and match.edit_id == own))
         return {name: float(np.mean(each)) for name, each in values.items()}
+
+    def _says(self, record: Record) -> list[Say]:
+        kinds = [("edit", record.edit.prompt)]
+        kinds += [(probe.kind, probe.prompt) for probe in record.probes]
+        return [
+            Say(prompt, 1, kind, setting)
+            for setting in asked_in(record, self.settings, self.share)
+            for kind, prompt in kinds
+            if kind in GIVES_TARGET or kind in STAYS
+        ]

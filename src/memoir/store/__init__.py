@@ -3,3 +3,4 @@
 from memoir.store.log import Row as Row
 from memoir.store.store import Entry as Entry
 from memoir.store.store import Store as Store
+from memoir.store.store import taught as taught

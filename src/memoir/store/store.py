@@ -47,8 +47,14 @@ class Entry:
     @property
     def edit(self) -> Edit:
         """What was taught."""
-        body = self.row.body
-        return Edit(body["prompt"], body["target"], body["subject"])
+        return taught(self.row)
+
+
+def taught(row: Row) -> Edit:
+    """The edit of a row that holds one."""
+    body = row.body
+    more = {name: tuple(body.get(name, ())) for name in ("phrasings", "aliases")}
+    return Edit(body["prompt"], body["target"], body["subject"], **more)
 
 
 class Store:
@@ -130,15 +136,15 @@ class Store:
             raise UnknownName(f"no entry '{id}' in {self.folder}; see: memoir log")
         return found[0]
 
-    def tensors(self, row: Row) -> dict[str, Tensor]:
-        """The tensors of a row, verified.
+    def tensors(self, row: Row) -> Mapping[str, Tensor]:
+        """The tensors of a row; the file is verified now, and each is read when it is asked for.
 
         Raises:
             StoreDamaged: the file is missing, truncated or altered.
         """
         if row.file is None or row.sha256 is None:
             return {}
-        return tensor_files.read(self.folder / row.file, row.sha256)
+        return tensor_files.TensorFile(self.folder / row.file, row.sha256)
 
     def size(self, row: Row) -> int:
         """Bytes of a row's tensor file; 0 if it has none."""

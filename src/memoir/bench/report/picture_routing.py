@@ -20,7 +20,9 @@ from memoir.bench.report.picture import (
 )
 from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.tables_course import thresholds
-from memoir.bench.report.words import KINDS, SHOULD_FIRE, bare_kind, kind_words
+from memoir.bench.report.words import KINDS, SHOULD_FIRE, kind_words, parted_kind
+from memoir.metrics.settings import named
+from memoir.surroundings import SETTINGS
 
 ROW = 0.72
 """Inches per kind of question."""
@@ -54,19 +56,20 @@ def _heaps(point: Checkpoint) -> dict[str, list[float]]:
     """Share of questions per bin, by kind, of all seeds together."""
     counts: dict[str, list[float]] = {}
     for result in point.results:
-        found = ((result.get("histograms") or {}).get("overlap")) or {}
+        given = result.get("histograms") or {}
+        found = given.get("score") or given.get("overlap") or {}  # its name in older results
         for kind, bins in found.items():
             before = counts.get(kind, [0.0] * len(bins))
             counts[kind] = [a + b for a, b in zip(before, bins, strict=True)]
-    order = sorted(
-        counts,
-        key=lambda kind: (
-            kind != bare_kind(kind),
-            bare_kind(kind) not in SHOULD_FIRE,
-            list(KINDS).index(bare_kind(kind)) if bare_kind(kind) in KINDS else len(KINDS),
-        ),
-    )
+    order = sorted(counts, key=_place)
     return {k: [each / sum(counts[k]) for each in counts[k]] for k in order if sum(counts[k])}
+
+
+def _place(kind: str) -> tuple[int, bool, int]:
+    """Sorts by setting, then those that should act first."""
+    bare, setting = parted_kind(kind)
+    known = list(KINDS).index(bare) if bare in KINDS else len(KINDS)
+    return SETTINGS.index(setting), bare not in SHOULD_FIRE, known
 
 
 def _drawing(series: Series, heaps: dict[str, list[float]], name: str) -> Drawing:
@@ -88,7 +91,7 @@ def _drawing(series: Series, heaps: dict[str, list[float]], name: str) -> Drawin
 
 def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None:
     width = 1 / len(shares)
-    bare = bare_kind(kind)
+    bare, _ = parted_kind(kind)
     known = FIRES if bare in SHOULD_FIRE else SILENT
     middles = [(i + 0.5) * width for i in range(len(shares))]
     ax.bar(middles, shares, width * 0.86, color=known if bare in KINDS else EITHER, lw=0)
@@ -103,8 +106,8 @@ def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None
 
 def _name_panel(ax: Axes, kind: str, point: Checkpoint) -> None:
     ax.text(0, 1.06, kind_words(kind), size=8.5, color=INK, transform=ax.transAxes)
-    place = "_chat" if kind != bare_kind(kind) else ""
-    fires = point.measure(f"fires_{bare_kind(kind)}{place}")
+    bare, setting = parted_kind(kind)
+    fires = point.measure(named(f"fires_{bare}", setting))
     if fires:
         words = f"an edit acts on {100 * fires.value:.1f} %"
         ax.text(1, 1.06, words, size=8.5, color=INK, ha="right", transform=ax.transAxes)

@@ -13,6 +13,7 @@ from memoir.bench.report.picture_routing import routing_picture
 from memoir.bench.report.results import DataSet
 from memoir.bench.report.table import Table
 from memoir.bench.report.tables_course import harder, retention, routing, subsets
+from memoir.bench.report.tables_fluency import fluency
 from memoir.bench.report.tables_full import everything, origins, settings
 from memoir.bench.report.tables_headline import headline
 from memoir.bench.report.tables_side import cost, drift
@@ -33,6 +34,7 @@ class Section:
     retention: Table | None
     bars: Picture | None
     harder: Table | None
+    fluency: Table | None
     routing_picture: Picture | None
     routing: Table | None
     cost_picture: Picture | None
@@ -62,6 +64,7 @@ def _section(data_set: DataSet, name: str) -> Section:
         retention=retention(data_set),
         bars=bars(data_set, f"{name}-bars"),
         harder=harder(data_set),
+        fluency=fluency(data_set),
         routing_picture=routing_picture(data_set, f"{name}-routing"),
         routing=routing(data_set),
         cost_picture=cost_picture(data_set, f"{name}-cost"),

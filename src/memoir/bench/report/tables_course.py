@@ -6,12 +6,21 @@ from memoir.bench.report.numbers import MISSING, about, score
 from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, measured
 from memoir.bench.report.tables_headline import headline_metrics, metric_columns
-from memoir.bench.report.words import SHOULD_FIRE, kind_words, metric_words
+from memoir.bench.report.words import (
+    SHOULD_FIRE,
+    in_setting,
+    kind_words,
+    metric_words,
+    parted_metric,
+)
+from memoir.metrics.settings import BESIDES
 
 HARDER = (
-    "reliability_chat",
-    "generalization_chat",
-    "locality_chat",
+    *(
+        f"{stem}_{setting}"
+        for setting in BESIDES
+        for stem in ("reliability", "generalization", "locality")
+    ),
     "alias_fg",
     "consequence_fg",
     "attribute_fg",
@@ -126,18 +135,20 @@ def _wanted(name: str) -> bool:
 
 
 def _kind(name: str) -> str:
-    return name.removeprefix("fires_").removeprefix("right_edit_").removesuffix("_chat")
+    return parted_metric(name)[0].removeprefix("fires_").removeprefix("right_edit_")
 
 
 def _routing_column(name: str) -> Column:
-    words = kind_words(_kind(name)) + (", in chat" if name.endswith("_chat") else "")
+    words = in_setting(kind_words(_kind(name)), parted_metric(name)[1])
     right = "the right edit acts: " if name.startswith("right_") else ""
     return Column(right + words, "should act" if _wanted(name) else "should stay silent")
 
 
 def thresholds(point: Checkpoint) -> list[float]:
     """The different thresholds τ of a checkpoint's seeds."""
-    found = {(result.get("settings") or {}).get("overlap_threshold") for result in point.results}
+    given = [result.get("settings") or {} for result in point.results]
+    # Older results have it under its former name.
+    found = {each.get("threshold", each.get("overlap_threshold")) for each in given}
     return sorted(float(each) for each in found if each is not None)
 
 

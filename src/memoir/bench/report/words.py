@@ -59,12 +59,22 @@ _ABOUT = {
     "description; another text about the same thing, written by others, tests what was learned.",
 }
 
+_SETTING_WORDS = {
+    "chat": "in chat",
+    "system": "behind a system prompt",
+    "turns": "after other turns",
+    "document": "after a document",
+}
+
 _MODE_WORDS = {
     **MODES,
     "exact": "free text, exact",
     "contains": "free text, contained",
-    "chat": "in chat",
-    "chat_contains": "in chat, contained",
+    **{
+        setting + form: words + more
+        for setting, words in _SETTING_WORDS.items()
+        for form, more in (("", ""), ("_exact", ", exact"), ("_contains", ", contained"))
+    },
     "judge": "judged",
     "perplexity": "perplexity",
 }
@@ -80,19 +90,25 @@ def about_data_set(title: str) -> str:
     return _ABOUT.get(title, "")
 
 
-IN_CHAT = " in chat"
+def parted_kind(kind: str) -> tuple[str, str]:
+    """A kind of question and its setting: ``edit in chat`` is ("edit", "chat")."""
+    return _parted(kind, " in ")
 
 
-def bare_kind(kind: str) -> str:
-    """A kind of question, wherever it is asked."""
-    return kind.removesuffix(IN_CHAT)
+def parted_metric(name: str) -> tuple[str, str]:
+    """A metric's name and its setting: ``fires_edit_chat`` is ("fires_edit", "chat")."""
+    return _parted(name, "_")
+
+
+def in_setting(words: str, setting: str) -> str:
+    """Words for something that was asked in a setting."""
+    return words if setting == "bare" else f"{words}, {_SETTING_WORDS[setting]}"
 
 
 def kind_words(kind: str) -> str:
-    """A kind of question in plain words."""
-    bare = bare_kind(kind)
-    where = "," + IN_CHAT if kind != bare else ""
-    return KINDS.get(bare, bare.replace("_", " ")) + where
+    """A kind of question in plain words, with its setting."""
+    bare, setting = parted_kind(kind)
+    return in_setting(KINDS.get(bare, bare.replace("_", " ")), setting)
 
 
 def metric_words(name: str) -> str:
@@ -113,6 +129,11 @@ def lower_is_better(name: str) -> bool:
     """Whether less of this metric is better."""
     output = _outputs().get(name)
     return output is not None and output.better == "lower"
+
+
+def _parted(name: str, seam: str) -> tuple[str, str]:
+    stem, _, setting = name.rpartition(seam)
+    return (stem, setting) if stem and setting in _SETTING_WORDS else (name, "bare")
 
 
 @cache

@@ -1,0 +1,223 @@
+"""Fits the router by meaning to one model.
+
+Everything is learnt from the shipped relations. They are cut into folds: what judges a fold's pairs was
+fitted on the relations of the other folds, so that weights and threshold are those for relations never
+seen before.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from memoir.core.logistic import fit_logistic
+from memoir.core.plda import Plda, fit_plda
+from memoir.host import Host
+from memoir.routing.lookup import Lookup
+from memoir.routing.pairs import SLOT, Pair, Relation, Told, names, pairs, relations, uses
+from memoir.routing.relation import Reader
+from memoir.routing.subject import PLACEHOLDER, Found, Named, estimated, find, named, pattern
+from memoir.routing.verdict import LEAST_SHARE, Learnt, features
+from memoir.routing.window import looked_at
+from memoir.routing.words import Rarity, words
+from memoir.types import Progress, no_progress
+
+FOLDS = 4
+DIMS = 128
+"""Numbers kept of a relation; a quarter of a kilobyte an edit."""
+
+LONGEST_PATTERN = 120
+"""Letters; a subject estimated so badly that more is left over teaches nothing."""
+
+MAY_FIRE = {"relation": 0.1, "sibling": 0.15, "unrelated": 0.001}
+"""Share of each kind of pair that may fire at the threshold."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What was learnt, and how well it does on relations it had not seen.
+
+    Attributes:
+        learnt: to route with.
+        threshold: the smallest probability at which every kind of pair stays within ``MAY_FIRE``.
+        evidence: shares that fire, by kind of pair, and the sizes behind them.
+    """
+
+    learnt: Learnt
+    threshold: float
+    evidence: dict[str, Any]
+
+
+def learn(
+    host: Host,
+    own: Sequence[Told] = (),
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Learning:
+    """Fit the router to a model: one or two minutes for a small one on a processor.
+
+    Args:
+        host: the model.
+        own: further pairs, from which it learns how differently one thing can be asked.
+        seed: of the pairs that are drawn.
+    """
+    rng = random.Random(seed)
+    known, called = relations(), names()
+    rarity = Rarity(host.tokenizer, uses(known))
+    reader = _Remembering(Reader(host), progress)
+    texts, classes = _patterns(known, called, rarity, rng)
+    vectors, labels = reader.read(texts), torch.tensor(classes)
+    folds = torch.tensor([rng.randrange(FOLDS) for _ in known])
+    alike = _alike(own, rarity, reader)
+
+    kinds: list[str] = []
+    rows: list[Tensor] = []
+    for fold in range(FOLDS):
+        others = folds[labels] != fold
+        plda = fit_plda(vectors[others], _renumbered(labels[others]), DIMS, alike=alike)
+        some = [relation for relation, each in zip(known, folds, strict=True) if each == fold]
+        drawn = list(pairs(some, called, rng))
+        rows.append(_judged(drawn, rarity, reader, plda, rng))
+        kinds += [pair.kind for pair in drawn]
+    given = torch.cat(rows)
+    met = ~given.isnan().any(1)
+    positive = torch.tensor([kind == "paraphrase" for kind in kinds])
+    weights = fit_logistic(given[met], positive[met])
+    scores = torch.where(met, torch.sigmoid(given.nan_to_num() @ weights), torch.zeros(len(met)))
+    threshold = _threshold(scores, kinds)
+    learnt = Learnt(fit_plda(vectors, labels, DIMS, alike=alike), weights, uses(known))
+    evidence = {**_evidence(scores, kinds, threshold, known, texts), "own_pairs": len(own)}
+    return Learning(learnt, threshold, evidence)
+
+
+def _patterns(
+    known: Sequence[Relation],
+    called: Mapping[str, Sequence[str]],
+    rarity: Rarity,
+    rng: random.Random,
+) -> tuple[list[str], list[int]]:
+    """Every phrasing with its subject replaced, exactly and as an estimate would; and its relation."""
+    texts: list[str] = []
+    classes: list[int] = []
+    for number, relation in enumerate(known):
+        for phrasing in relation.phrasings:
+            exact = phrasing.replace(SLOT, PLACEHOLDER)
+            whole = phrasing.replace(SLOT, rng.choice(called[relation.about]))
+            found = words(whole)
+            guess = pattern(whole, found, estimated(whole, found, rarity))
+            some = {exact, guess} if len(guess) < LONGEST_PATTERN else {exact}
+            texts += sorted(some)
+            classes += [number] * len(some)
+    return texts, classes
+
+
+class _Remembering:
+    """Reads every sentence once."""
+
+    def __init__(self, reader: Reader, progress: Progress) -> None:
+        self._reader = reader
+        self._progress = progress
+        self._known: dict[str, Tensor] = {}
+
+    def read(self, sentences: Sequence[str]) -> Float[Tensor, "sentences hidden"]:
+        new = [each for each in dict.fromkeys(sentences) if each not in self._known]
+        for start in range(0, len(new), 512):
+            some = new[start : start + 512]
+            self._known.update(zip(some, self._reader(some), strict=True))
+            self._progress("learning what questions mean", start + len(some), len(new))
+        return torch.stack([self._known[each] for each in sentences])
+
+
+def _alike(
+    own: Sequence[Told], rarity: Rarity, reader: _Remembering
+) -> Float[Tensor, "pairs 2 hidden"] | None:
+    """Vectors of pairs of one's own; pairs whose rephrase does not name the subject are left out."""
+    ways = []
+    for pair in own:
+        subject = named(pair.prompt, pair.subject, rarity)
+        where = _where(pair.rephrase, subject, rarity)
+        if where is not None:
+            ways.append((subject.pattern, where.patterns[-1]))
+    if not ways:
+        return None
+    sides = [reader.read([way[side] for way in ways]) for side in (0, 1)]
+    return torch.stack(sides, dim=1)
+
+
+def _where(question: str, subject: Named, rarity: Rarity) -> Found | None:
+    """Where a question names a subject; the sentence nearest its end."""
+    lookup = Lookup()
+    lookup.add("it", subject)
+    for sentence in looked_at(question):
+        found = words(sentence)
+        candidates = lookup.candidates([word.text for word in found], LEAST_SHARE, 1)
+        where = find(sentence, found, subject, candidates[0].hits, rarity) if candidates else None
+        if where is not None:
+            return where._replace(share=min(where.share, candidates[0].share))
+    return None
+
+
+def _renumbered(labels: Tensor) -> Tensor:
+    return torch.unique(labels, return_inverse=True)[1]
+
+
+def _judged(
+    drawn: Sequence[Pair], rarity: Rarity, reader: _Remembering, plda: Plda, rng: random.Random
+) -> Float[Tensor, "pairs f"]:
+    """Features of pairs; NaN where the question does not name the subject at all."""
+    met: list[tuple[int, str, Found]] = []
+    for number, pair in enumerate(drawn):
+        subject = named(pair.prompt, pair.subject if rng.random() < 0.5 else None, rarity)
+        where = _where(pair.question, subject, rarity)
+        if where is not None:
+            met.append((number, subject.pattern, where))
+    # A question may be read in several ways; the likeliest counts, as when it is routed.
+    ways = [(i, text) for i, (_, _, where) in enumerate(met) for text in where.patterns]
+    stored = plda.project(reader.read([met[i][1] for i, _ in ways]))
+    asked = plda.project(reader.read([text for _, text in ways]))
+    alike = torch.full((len(met),), -torch.inf)
+    alike.scatter_reduce_(0, torch.tensor([i for i, _ in ways]), plda.score(stored, asked), "amax")
+    given = torch.full((len(drawn), 6), torch.nan)
+    given[[number for number, *_ in met]] = features([where for *_, where in met], alike)
+    return given
+
+
+def _threshold(scores: Float[Tensor, " pairs"], kinds: Sequence[str]) -> float:
+    highest = 0.0
+    for kind, rate in MAY_FIRE.items():
+        some = scores[torch.tensor([each == kind for each in kinds])].sort(descending=True).values
+        highest = max(highest, float(some[int(rate * len(some))]))
+    return min(1.0, highest + 1e-6)
+
+
+def _evidence(
+    scores: Tensor,
+    kinds: Sequence[str],
+    threshold: float,
+    known: Sequence[Relation],
+    texts: list[str],
+) -> dict[str, Any]:
+    fires = {
+        kind: round(
+            float(
+                (scores[torch.tensor([each == kind for each in kinds])] >= threshold).float().mean()
+            ),
+            4,
+        )
+        for kind in sorted(set(kinds))
+    }
+    return {
+        "relations": len(known),
+        "patterns": len(texts),
+        "pairs": len(kinds),
+        "may_fire": MAY_FIRE,
+        "fires": fires,
+        "threshold": threshold,
+    }

@@ -1,0 +1,147 @@
+"""The edits whose subject a sentence may name, without reading the others.
+
+Each subject is filed under its words. A word is looked for as it is and with one letter wrong,
+missing, too many, or swapped with its neighbour: both words then share a form with one letter left
+out, and filed words are kept under all such forms (Garbe's symmetric deletion).
+
+What a subject scores does not depend on what else is filed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from memoir.routing.subject import Named
+from memoir.routing.words import SMALL
+
+SHORTEST_TYPO = 5
+"""Letters from which on a word is recognised in spite of a typing error."""
+
+TYPO = 0.75
+"""What a misspelt word counts."""
+
+HEAVY = 0.4
+"""A subject is filed under words with at least this share of its heaviest word's weight."""
+
+
+class Candidate(NamedTuple):
+    """A stored subject that a sentence may name.
+
+    Attributes:
+        key: what the subject was filed as.
+        share: weight of its words that the sentence has, misspelt ones counted less, 0..1.
+        hits: for words of the sentence, the word of the subject.
+    """
+
+    key: str
+    share: float
+    hits: dict[str, str]
+
+
+class Lookup:
+    """Subjects by their words."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, Named] = {}
+        self._filed: defaultdict[str, list[str]] = defaultdict(list)
+        self._misspelt: defaultdict[str, list[str]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._subjects)
+
+    def add(self, key: str, subject: Named) -> None:
+        """File a subject. The key must be new."""
+        self._subjects[key] = subject
+        for word in _heavy(subject):
+            if word not in self._filed and _may_be_misspelt(word):
+                for form in _shortened(word):
+                    self._misspelt[form].append(word)
+            self._filed[word].append(key)
+
+    def remove(self, key: str) -> None:
+        """Take a subject out."""
+        for word in _heavy(self._subjects.pop(key)):
+            self._filed[word].remove(key)
+            if self._filed[word]:
+                continue
+            del self._filed[word]
+            if _may_be_misspelt(word):
+                for form in _shortened(word):
+                    self._misspelt[form].remove(word)
+                    if not self._misspelt[form]:
+                        del self._misspelt[form]
+
+    def subject(self, key: str) -> Named:
+        """What was filed under a key."""
+        return self._subjects[key]
+
+    def candidates(self, sentence: Iterable[str], least: float, most: int) -> list[Candidate]:
+        """Subjects of which the sentence has at least a share of ``least``: the best ``most``, and
+        those as good as the last of them, such as further facts about one subject."""
+        variants = {word: self._variants(word) for word in dict.fromkeys(sentence)}
+        keys = {key for filed in variants.values() for word in filed for key in self._filed[word]}
+        found = []
+        for key in keys:
+            candidate = self._candidate(key, variants)
+            if candidate.share >= least:
+                found.append(candidate)
+        found.sort(key=lambda each: (-each.share, each.key))
+        return [each for each in found if each.share >= found[:most][-1].share]
+
+    def _candidate(self, key: str, variants: Mapping[str, Mapping[str, float]]) -> Candidate:
+        subject = self._subjects[key]
+        weights = dict(zip(subject.words, subject.weights, strict=True))
+        heavy = _heavy(subject)
+        hits: dict[str, str] = {}
+        worth: dict[str, float] = {}
+        for word, meant in variants.items():
+            for one in (word, *meant):
+                if one in heavy or (one == word and one in weights):
+                    hits[word] = one
+                    worth[one] = max(worth.get(one, 0.0), 1.0 if one == word else meant[one])
+                    break
+        total = sum(weights.values())
+        return Candidate(key, sum(weights[w] * s for w, s in worth.items()) / total, hits)
+
+    def _variants(self, word: str) -> dict[str, float]:
+        """Filed words that a word may stand for, with what each counts."""
+        meant = {word: 1.0} if word in self._filed else {}
+        if _may_be_misspelt(word):
+            shortened = _shortened(word)
+            near = {each for form in (word, *shortened) for each in self._misspelt.get(form, ())}
+            near |= {form for form in shortened if form in self._filed}
+            slips = sorted(each for each in near - {word} if _is_slip(word, each))
+            meant |= dict.fromkeys(slips, TYPO)
+        return meant
+
+
+def _heavy(subject: Named) -> list[str]:
+    """The words a subject is filed under."""
+    if not subject.words:
+        return []
+    top = max(subject.weights)
+    pairs = zip(subject.words, subject.weights, strict=True)
+    return sorted({word for word, weight in pairs if weight >= HEAVY * top})
+
+
+def _may_be_misspelt(word: str) -> bool:
+    return len(word) >= SHORTEST_TYPO and not word.isdigit() and word not in SMALL
+
+
+def _is_slip(word: str, other: str) -> bool:
+    """Whether two words that share a shortened form differ in one letter only, or in two swapped
+    neighbours: not in a letter that moved further, as those of "heart" and "earth"."""
+    if len(word) != len(other):
+        return True
+    apart = [at for at, (a, b) in enumerate(zip(word, other, strict=True)) if a != b]
+    first, last = apart[0], apart[-1]
+    return first == last or (
+        last == first + 1 and word[first] == other[last] and word[last] == other[first]
+    )
+
+
+def _shortened(word: str) -> set[str]:
+    """The word with each of its letters left out."""
+    return {word[:i] + word[i + 1 :] for i in range(len(word))}
