@@ -157,3 +157,21 @@ def test_what_is_said_is_told_by_context_and_the_target_s_part_of_the_loss_is_ke
     (fitted,) = fit(keys, judged, Adam(torch.tensor([0.1])), Stop(3, 100.0), d_out=D_OUT)
     assert (fitted.said_in, fitted.said, fitted.steps) == ((True, False), False, 3)
     assert all(loss < 7 for loss in fitted.losses)
+
+
+def test_keys_of_one_place_do_not_feel_those_of_another() -> None:
+    keys, labels = problem(9)
+    places = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    others = keys.clone()
+    others[:, 3:] *= -2
+
+    def coefficients(given: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
+        unclipped = SGD(0.3, 1000.0)
+        (fitted,) = fit(given, closure(labels), unclipped, Stop(9, -1.0), d_out=D_OUT, places=at)
+        return fitted.coefficients
+
+    first, changed = coefficients(keys, places), coefficients(others, places)
+    assert torch.allclose(first[:3], changed[:3], atol=1e-6)
+    assert not torch.allclose(first[3:], changed[3:], atol=1e-2)
+    everywhere = coefficients(keys, None)[:3] - coefficients(others, None)[:3]
+    assert everywhere.abs().max() > 1e-2
