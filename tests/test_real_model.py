@@ -14,7 +14,8 @@ import torch
 
 from memoir.editor import Editor
 from memoir.host import Host
-from memoir.metrics.text import begins_with
+from memoir.host.tokens import Encoded
+from memoir.metrics.text import begins_with, contains
 from memoir.store import Store
 from memoir.types import Edit, Receipt
 
@@ -66,6 +67,27 @@ def test_a_close_rephrase_is_answered_too(editor: Editor, receipts: list[Receipt
     assert begins_with(editor.ask("The current CEO of Acme Rockets is").text, "Dana Reyes")
 
 
+def test_every_fact_is_said_in_a_chat_behind_a_system_prompt_too(
+    editor: Editor, receipts: list[Receipt]
+) -> None:
+    for fact, receipt in zip(FACTS, receipts, strict=True):
+        answer = editor.ask(fact.prompt, system="You are a friendly librarian.")
+        assert contains(answer.text, fact.target), answer
+        assert answer.match is not None
+        assert answer.match.edit_id == receipt.id
+
+
+def test_the_text_goes_on_after_the_target(editor: Editor, receipts: list[Receipt]) -> None:
+    """The memory steps back: what follows is what the unedited model makes of it."""
+    host, fact = editor.host, FACTS[1]
+    said = host.generate([host.encode(fact.prompt)], 24)[0]
+    end = len(host.encode(fact.prompt, fact.target).target)
+    assert begins_with(host.decode(said), fact.target)
+    with editor.method.attachment.paused():
+        own = host.generate([Encoded([*host.encode(fact.prompt).prompt, *said[: end + 1]])], 23)[0]
+    assert said[end + 1 :][:8] == own[: 24 - end - 1][:8]
+
+
 def test_unrelated_prompts_do_not_change_by_one_bit(
     editor: Editor, receipts: list[Receipt]
 ) -> None:
@@ -102,11 +124,15 @@ def test_replay_gives_the_full_models_logits(editor: Editor) -> None:
 
 
 def test_a_piece_of_a_character_does_not_close_a_word(smollm2: Host) -> None:
-    encode = smollm2.tokenizer.encode
-    assert smollm2.begins_anew(encode(" the", add_special_tokens=False)[0])
-    assert smollm2.begins_anew(encode(".", add_special_tokens=False)[0])
-    assert not smollm2.begins_anew(encode("ing", add_special_tokens=False)[0])
-    assert not smollm2.begins_anew(encode("ĭ", add_special_tokens=False)[0])
+    anew = smollm2.begins_anew()
+
+    def begins(piece: str) -> bool:
+        return bool(anew[smollm2.tokenizer.encode(piece, add_special_tokens=False)[0]])
+
+    assert begins(" the")
+    assert begins(".")
+    assert not begins("ing")
+    assert not begins("ĭ")
 
 
 def test_a_revert_gives_back_the_unedited_logits_and_leaves_the_others(

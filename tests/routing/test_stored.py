@@ -66,14 +66,16 @@ def test_the_very_words_of_a_prompt_are_that_prompt(router: MeaningRouter) -> No
 
 
 def test_of_edits_of_one_prompt_the_latest_in_force_answers(router: MeaningRouter) -> None:
-    for i in range(3):
+    for i in range(4):
         add(router, EDITS[:1], start=i)
 
     def answers() -> str | None:
         return ask(router, EDITS[0].prompt)[0].edit_id
 
-    assert answers() == "2"
+    assert answers() == "3"
     router.remove("1")
+    assert answers() == "3"
+    router.remove("3")
     assert answers() == "2"
     router.remove("2")
     assert answers() == "0"
