@@ -31,7 +31,11 @@ FLOORS = {
     "__init__": 6,
     "__main__": 7,
 }
-NEVER_TOGETHER = {"core": "host", "host": "core", "store": "methods", "methods": "store"}
+NEVER_TOGETHER = {
+    **{"core": "host", "host": "core"},
+    **{"store": "methods", "methods": "store"},
+    **{"routing": "lesson", "lesson": "routing"},
+}
 
 
 def room(path: Path) -> str:
