@@ -218,8 +218,8 @@ class Receipt:
             per token), plus the anchor's term where the method has one.
         said: whether the model, fed the prompt and the target, ranks every target token first.
         bytes: size of the edit's tensors on disk.
-        seconds: wall time of each stage: ``read``, ``fit``, ``write``. An edit fitted in a batch
-            carries its share of the batch's time.
+        seconds: wall time of each stage: ``read``, ``fit``, ``write``, and of what else the method
+            does. An edit fitted in a batch carries its share of the batch's time.
     """
 
     id: str

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ranked import rarity
 
 from memoir.routing.lookup import HEAVY, SHORTEST_TYPO, TYPO, Lookup
 from memoir.routing.subject import Named
+
+RARITY = rarity()
 
 
 def subject(**weights: float) -> Named:
@@ -48,7 +51,10 @@ def test_the_share_of_a_subject_s_weight_that_a_sentence_has() -> None:
     assert shares(lookup, "who leads it") == {}
     (found,) = lookup.candidates(["vellaby", "of", "oakhollow"], 0.1, 9)
     assert found.hits == {"vellaby": "vellaby", "oakhollow": "oakhollow"}
-    assert lookup.subject("a").words == ("vellaby", "oakhollow")
+    assert lookup.named_in("Who leads Vellaby?", 9, RARITY) == []  # a quarter is too little
+    ((key, where),) = lookup.named_in("Who leads Vellaby Oakholow?", 9, RARITY)
+    assert (key, where.words) == ("a", ("vellaby", "oakholow"))
+    assert where.share == pytest.approx(0.25 + 0.75 * TYPO)
     assert len(lookup) == 2
 
 

@@ -33,7 +33,7 @@ class Change:
         tensors: everything :meth:`Method.apply` needs.
         losses: what the fit minimised (nats), before the first step and after each.
         said: whether every target token ends with rank one.
-        seconds: wall time of ``read`` and ``fit``.
+        seconds: wall time of ``read`` and ``fit``, and of what else the method does.
     """
 
     edit: Edit

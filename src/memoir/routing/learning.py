@@ -22,8 +22,8 @@ from memoir.host import Host
 from memoir.routing.lookup import Lookup
 from memoir.routing.pairs import SLOT, Pair, Relation, Told, names, pairs, relations, uses
 from memoir.routing.relation import Reader
-from memoir.routing.subject import PLACEHOLDER, Found, Named, estimated, find, named, pattern
-from memoir.routing.verdict import LEAST_SHARE, Learnt, features
+from memoir.routing.subject import PLACEHOLDER, Found, Named, estimated, named, pattern
+from memoir.routing.verdict import Learnt, features
 from memoir.routing.window import looked_at
 from memoir.routing.words import Rarity, words
 from memoir.types import Progress, no_progress
@@ -156,11 +156,8 @@ def _where(question: str, subject: Named, rarity: Rarity) -> Found | None:
     lookup = Lookup()
     lookup.add("it", subject)
     for sentence in looked_at(question):
-        found = words(sentence)
-        candidates = lookup.candidates([word.text for word in found], LEAST_SHARE, 1)
-        where = find(sentence, found, subject, candidates[0].hits, rarity) if candidates else None
-        if where is not None:
-            return where._replace(share=min(where.share, candidates[0].share))
+        for _, found in lookup.named_in(sentence, 1, rarity):
+            return found
     return None
 
 

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from memoir.routing.subject import Named
-from memoir.routing.words import SMALL
+from memoir.routing.subject import Found, Named, find
+from memoir.routing.words import SMALL, Rarity, words
 
 SHORTEST_TYPO = 5
 """Letters from which on a word is recognised in spite of a typing error."""
@@ -24,6 +24,10 @@ TYPO = 0.75
 
 HEAVY = 0.4
 """A subject is filed under words with at least this share of its heaviest word's weight."""
+
+
+LEAST_SHARE = 0.35
+"""Share of a subject's weight that a sentence must have to name it at all."""
 
 
 class Candidate(NamedTuple):
@@ -73,9 +77,16 @@ class Lookup:
                     if not self._misspelt[form]:
                         del self._misspelt[form]
 
-    def subject(self, key: str) -> Named:
-        """What was filed under a key."""
-        return self._subjects[key]
+    def named_in(self, sentence: str, most: int, rarity: Rarity) -> list[tuple[str, Found]]:
+        """Keys of the subjects that a sentence names, and where; the best ``most`` and their equals."""
+        found = words(sentence)
+        named_there = []
+        for each in self.candidates([word.text for word in found], LEAST_SHARE, most):
+            where = find(sentence, found, self._subjects[each.key], each.hits, rarity)
+            if where is not None:
+                share = min(each.share, where.share)
+                named_there.append((each.key, where._replace(share=share)))
+        return named_there
 
     def candidates(self, sentence: Iterable[str], least: float, most: int) -> list[Candidate]:
         """Subjects of which the sentence has at least a share of ``least``: the best ``most``, and

@@ -25,8 +25,8 @@ from memoir.host import Host
 from memoir.routing.base import Prompts
 from memoir.routing.lookup import Lookup
 from memoir.routing.relation import Reader, Relations
-from memoir.routing.subject import Found, Named, find, named, pronoun_patterns
-from memoir.routing.verdict import LEAST_SHARE, Learnt, features
+from memoir.routing.subject import Found, Named, named, pronoun_pattern
+from memoir.routing.verdict import Learnt, features
 from memoir.routing.window import Window, looked_at, sentences
 from memoir.routing.words import Rarity, words
 from memoir.types import Edit, Match
@@ -164,8 +164,9 @@ class MeaningRouter:
 
     def _asked_by_pronoun(self, text: str, earlier: str) -> list[Asked]:
         """What a pronoun may stand for: the subject named last before."""
-        patterns = [p for sentence in looked_at(text) for p in pronoun_patterns(sentence)][:1]
-        if not patterns:
+        patterns = [pronoun_pattern(sentence) for sentence in looked_at(text)]
+        asking = next((pattern for pattern in patterns if pattern is not None), None)
+        if asking is None:
             return []
         before = [*sentences(earlier), *sentences(text)][-EARLIER:]
         for sentence in reversed(before):
@@ -173,20 +174,12 @@ class MeaningRouter:
                 (id, found) for id, found in self._named_in(sentence) if found.share >= SURE_SHARE
             ]
             if named_there:
-                return [Asked(id, found, tuple(patterns)) for id, found in named_there]
+                return [Asked(id, found, (asking,)) for id, found in named_there]
         return []
 
     def _named_in(self, sentence: str) -> list[tuple[str, Found]]:
-        found = words(sentence)
-        named_there = []
-        texts = [word.text for word in found]
-        for candidate in self._lookup.candidates(texts, LEAST_SHARE, CANDIDATES):
-            subject = self._lookup.subject(candidate.key)
-            where = find(sentence, found, subject, candidate.hits, self._rarity)
-            if where is not None:
-                share = min(candidate.share, where.share)
-                named_there.append((candidate.key.split()[0], where._replace(share=share)))
-        return named_there
+        named_there = self._lookup.named_in(sentence, CANDIDATES, self._rarity)
+        return [(key.split()[0], found) for key, found in named_there]
 
     def _judged(self, asked: Sequence[Asked]) -> Match:
         """The edit most likely meant."""

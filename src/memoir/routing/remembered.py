@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.resources import files
@@ -37,9 +38,7 @@ def learnt_for(host: Host, own: Sequence[Told] = (), progress: Progress = no_pro
     learning = learn(host, own, progress=progress)
     with suppress(OSError):  # a folder that cannot be written only costs learning again
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(
-            f"{path.name}.{hashlib.sha256(str(id(host)).encode()).hexdigest()[:8]}"
-        )
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         said = {
             "threshold": json.dumps(learning.threshold),
             "evidence": json.dumps(learning.evidence),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from memoir.routing.words import SMALL, Rarity, Word, fold, words
@@ -236,10 +236,8 @@ def _inside(found: Sequence[Word], span: Span, hits: Container[str], rarity: Rar
     )
 
 
-def pronoun_patterns(text: str) -> Iterator[str]:
-    """The sentence with a placeholder for its first pronoun, if it has one."""
+def pronoun_pattern(text: str) -> str | None:
+    """The sentence with a placeholder for its first pronoun; None if it has none."""
     found = words(text)
-    for at, word in enumerate(found):
-        if word.text in PRONOUNS:
-            yield pattern(text, found, Span(at, at))
-            return
+    at = next((at for at, word in enumerate(found) if word.text in PRONOUNS), None)
+    return None if at is None else pattern(text, found, Span(at, at))

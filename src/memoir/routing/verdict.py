@@ -13,9 +13,6 @@ from memoir.core.plda import Plda
 from memoir.routing.pairs import relations, uses
 from memoir.routing.subject import Found
 
-LEAST_SHARE = 0.35
-"""Share of a subject's weight that a sentence must have to be judged at all."""
-
 
 @dataclass(frozen=True)
 class Learnt:
