@@ -237,6 +237,8 @@ class Receipt:
             "prompt": self.edit.prompt,
             "target": self.edit.target,
             "subject": self.edit.subject,
+            "phrasings": list(self.edit.phrasings),
+            "aliases": list(self.edit.aliases),
             "steps": self.steps,
             "loss": self.loss,
             "said": self.said,

@@ -235,6 +235,22 @@ def test_edit_can_be_limited_to_the_first_records(store: Command, tmp_path: Path
     assert [edit["prompt"] for edit in found["edits"]] == [prompt for prompt, _ in FACTS[:2]]
 
 
+def test_a_fact_carries_other_words_and_names_from_the_command_line_and_from_a_file(
+    store: Command, tmp_path: Path
+) -> None:
+    more = ["--phrasing", "Acme is led by", "--phrasing", "Acme's boss is", "--alias", "AC"]
+    (by_hand,) = strict(store("edit", *FACTS[0], *more, "--json").stdout)["edits"]
+    path = tmp_path / "one.jsonl"
+    fact = {"prompt": FACTS[1][0], "target": FACTS[1][1], "phrasings": ["a b"], "aliases": ["c"]}
+    path.write_text(json.dumps(fact))
+    (by_file,) = strict(store("edit", "--file", path, "--json").stdout)["edits"]
+    assert (by_hand["phrasings"], by_hand["aliases"]) == (
+        ["Acme is led by", "Acme's boss is"],
+        ["AC"],
+    )
+    assert (by_file["phrasings"], by_file["aliases"]) == (["a b"], ["c"])
+
+
 def test_a_refused_fact_is_named_the_others_kept_and_the_exit_code_1(
     store: Command, tmp_path: Path
 ) -> None:

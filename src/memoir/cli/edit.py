@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -37,9 +37,18 @@ def run(
     prompt: Annotated[str | None, typer.Argument(help="Text whose continuation changes.")] = None,
     target: Annotated[str | None, typer.Argument(help="What the model shall say next.")] = None,
     subject: Annotated[str | None, typer.Option(help="What the fact is about.")] = None,
+    phrasing: Annotated[
+        list[str] | None, typer.Option(help="The prompt in other words; may be repeated.")
+    ] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="Another name of the subject; may be repeated.")
+    ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="JSON lines (prompt, target, subject), or a file of a benchmark set."),
+        typer.Option(
+            help="JSON lines (prompt, target, subject, phrasings, aliases), or a file of a "
+            "benchmark set."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the file's first records.")] = None,
     store: StoreOption = DEFAULT_STORE,
@@ -54,7 +63,12 @@ def run(
     with exit code 1.
     """
     with reporting_errors(json):
-        edits = _edits(prompt, target, subject, file)[:limit]
+        more = {
+            "subject": subject,
+            "phrasings": tuple(phrasing or ()),
+            "aliases": tuple(alias or ()),
+        }
+        edits = _edits(prompt, target, file, more)[:limit]
         with opening.existing(store, model, dtype, device_map) as editor, progress_bars() as bars:
             results = editor.edit_many(edits, on_done=_counter(bars, len(edits)))
     refused = [result for result in results if isinstance(result, EditRefused)]
@@ -82,17 +96,17 @@ def run(
 
 
 def _edits(
-    prompt: str | None, target: str | None, subject: str | None, file: Path | None
+    prompt: str | None, target: str | None, file: Path | None, more: dict[str, Any]
 ) -> list[Edit]:
     if file is not None:
-        if prompt is not None or target is not None or subject is not None:
+        if prompt is not None or target is not None or any(more.values()):
             raise BadInput("give either a prompt and a target, or --file, not both.")
         from memoir import data
 
         return [record.edit for record in data.read(file)]
     if prompt is None or target is None:
         raise BadInput('give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.')
-    return [Edit(prompt, target, subject)]
+    return [Edit(prompt, target, **more)]
 
 
 def _counter(bars: Progress, total: int) -> Callable[[Receipt | EditRefused], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from memoir.data.defects import Notes
@@ -18,5 +19,10 @@ FIELDS = {"prompt", "target"}
 
 
 def parse(record: Any, where: str, notes: Notes) -> Record:
-    """``prompt`` → ``target``; the subject is optional."""
-    return Record(Fields(record, where, notes).edit("prompt", "target"))
+    """``prompt`` → ``target``; ``subject`` and the lists ``phrasings`` and ``aliases`` are optional."""
+    given = Fields(record, where, notes)
+    edit = given.edit("prompt", "target")
+    lists = [
+        tuple(given.texts(name, name)) if name in given else () for name in ("phrasings", "aliases")
+    ]
+    return Record(replace(edit, phrasings=lists[0], aliases=lists[1]))
