@@ -93,7 +93,7 @@ def said(*texts: str) -> list[dict[str, str]]:
 
 def test_what_was_learnt_holds_for_relations_never_met(smollm2: Host) -> None:
     fires = learnt_for(smollm2).evidence["fires"]
-    assert fires["paraphrase"] > 0.7
+    assert fires["paraphrase"] > 0.65
     assert max(fires["relation"], fires["sibling"]) < 0.2
     assert fires["unrelated"] < 0.01
 

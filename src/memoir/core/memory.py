@@ -268,7 +268,9 @@ class _IsolatedRecall(NamedTuple):
         here = (self.at == places.to(self.at.device).unsqueeze(2)) | (self.at < 0)
         response = response * here
         share = (response / self.sizes.clamp_min(torch.finfo(torch.float32).tiny)).amax(-1)
-        return (response @ self.coefficients) / share.clamp(WEAKEST, 1.0).unsqueeze(-1)
+        # Where no key responds there is nothing to make up for.
+        gain = share.clamp(WEAKEST, 1.0).where(share > 0, 1.0)
+        return (response @ self.coefficients) / gain.unsqueeze(-1)
 
 
 class IsolatedMemory:

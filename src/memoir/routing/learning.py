@@ -29,13 +29,16 @@ from memoir.routing.words import Rarity, words
 from memoir.types import Progress, no_progress
 
 FOLDS = 4
-DIMS = 128
-"""Numbers kept of a relation; a quarter of a kilobyte an edit."""
+DIMS = 64
+"""Numbers kept of a relation: 128 bytes a wording. With more, unknown relations are confused more."""
 
 LONGEST_PATTERN = 120
 """Letters; a subject estimated so badly that more is left over teaches nothing."""
 
-MAY_FIRE = {"relation": 0.1, "sibling": 0.15, "unrelated": 0.001}
+MOST_LINKED = 40
+"""Patterns of one relation that pairs of one's own make known."""
+
+MAY_FIRE = {"relation": 0.05, "sibling": 0.15, "unrelated": 0.001}
 """Share of each kind of pair that may fire at the threshold."""
 
 
@@ -73,16 +76,25 @@ def learn(
     rarity = Rarity(host.tokenizer, uses(known))
     reader = _Remembering(Reader(host), progress)
     texts, classes = _patterns(known, called, rarity, rng)
+    ways = _ways(own, rarity)
+    for number, group in enumerate(_linked(ways), start=len(known)):
+        texts += group
+        classes += [number] * len(group)
     vectors, labels = reader.read(texts), torch.tensor(classes)
-    folds = torch.tensor([rng.randrange(FOLDS) for _ in known])
-    alike = _alike(own, rarity, reader)
+    # Relations from pairs of one's own never judge; they belong to a fold that is never left out.
+    folds = torch.tensor(
+        [rng.randrange(FOLDS) for _ in known] + [FOLDS] * (max(classes) + 1 - len(known))
+    )
+    alike = _alike(ways, reader)
 
     kinds: list[str] = []
     rows: list[Tensor] = []
     for fold in range(FOLDS):
         others = folds[labels] != fold
         plda = fit_plda(vectors[others], _renumbered(labels[others]), DIMS, alike=alike)
-        some = [relation for relation, each in zip(known, folds, strict=True) if each == fold]
+        some = [
+            relation for relation, each in zip(known, folds.tolist(), strict=False) if each == fold
+        ]
         drawn = list(pairs(some, called, rng))
         rows.append(_judged(drawn, rarity, reader, plda, rng))
         kinds += [pair.kind for pair in drawn]
@@ -135,16 +147,36 @@ class _Remembering:
         return torch.stack([self._known[each] for each in sentences])
 
 
-def _alike(
-    own: Sequence[Told], rarity: Rarity, reader: _Remembering
-) -> Float[Tensor, "pairs 2 hidden"] | None:
-    """Vectors of pairs of one's own; pairs whose rephrase does not name the subject are left out."""
+def _ways(own: Sequence[Told], rarity: Rarity) -> list[tuple[str, str]]:
+    """Both patterns of pairs of one's own, where the rephrase names the subject."""
     ways = []
     for pair in own:
         subject = named(pair.prompt, pair.subject, rarity)
         where = _where(pair.rephrase, subject, rarity)
         if where is not None:
             ways.append((subject.pattern, where.patterns[-1]))
+    return ways
+
+
+def _linked(ways: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Relations that pairs of one's own make known: patterns that some chain of pairs links.
+
+    Long chains lead over patterns that say too little ("X is in") from one relation to others; such
+    groups are left out.
+    """
+    group = {pattern: {pattern} for way in ways for pattern in way}
+    for a, b in ways:
+        if group[a] is not group[b]:
+            joined = group[a] | group[b]
+            group |= dict.fromkeys(joined, joined)
+    groups = {id(each): sorted(each) for each in group.values()}
+    return [each for each in groups.values() if 3 <= len(each) <= MOST_LINKED]
+
+
+def _alike(
+    ways: Sequence[tuple[str, str]], reader: _Remembering
+) -> Float[Tensor, "pairs 2 hidden"] | None:
+    """Vectors of pairs of patterns."""
     if not ways:
         return None
     sides = [reader.read([way[side] for way in ways]) for side in (0, 1)]

@@ -19,7 +19,7 @@ from memoir.routing.words import SMALL, Rarity, words
 SHORTEST_TYPO = 5
 """Letters from which on a word is recognised in spite of a typing error."""
 
-TYPO = 0.75
+TYPO = 0.9
 """What a misspelt word counts."""
 
 HEAVY = 0.4

@@ -17,6 +17,7 @@ from memoir.host import Host
 from memoir.host.smollm2 import cache_folder
 from memoir.routing.learning import Learning, learn
 from memoir.routing.pairs import Told
+from memoir.routing.relation import Reader
 from memoir.routing.verdict import Learnt
 from memoir.types import Progress, no_progress
 
@@ -64,7 +65,9 @@ def _read(path: Path) -> Learning | None:
 
 
 def _path(host: Host, own: Sequence[Told]) -> Path:
-    digest = hashlib.sha256(f"{host.identity()['hash']} {list(own)}".encode())
+    # What is learnt depends on the layers that are read, and not on which layer is edited.
+    read = host.at(Reader(host).layer - 1).identity()["hash"]
+    digest = hashlib.sha256(f"{read} {list(own)}".encode())
     root = Path(str(files("memoir")))
     for name in LEARNT_FROM:
         for path in sorted((root / name).iterdir()) if (root / name).is_dir() else [root / name]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,12 @@ ARTICLES = frozenset(("the", "a", "an"))
 
 GAP = 2
 """Words that may stand between two words of a name."""
+
+LINKS = SMALL - {"at", "by", "for", "in", "no", "on", "to", "with"}
+"""Words over which a name goes on."""
+
+_JOINED = re.compile(r"\s*[-–'’&/.]?\s*")
+_KEY = re.compile(r"\b[A-Z]\w*:(?=\S)")
 
 
 class Span(NamedTuple):
@@ -116,7 +123,10 @@ def estimated(text: str, found: Sequence[Word], rarity: Rarity) -> Span | None:
     strong = [weight >= 0.25 * top or weight >= 1.2 for weight in weights]
     capitals = any(word.capital and not word.begins for word in found)
     if capitals:
-        by_capital = [word.capital and not _opens(word, rarity) for word in found]
+        by_capital = [
+            word.capital and not _opens(word, rarity) and not _acronym(text, word, rarity)
+            for word in found
+        ]
         strong = by_capital if any(by_capital) else strong
 
     def joins(at: int) -> bool:
@@ -130,6 +140,12 @@ def estimated(text: str, found: Sequence[Word], rarity: Rarity) -> Span | None:
 def _opens(word: Word, rarity: Rarity) -> bool:
     """Whether a capital may only be that of a sentence's beginning."""
     return word.begins and (rarity.uses(word.text) >= 3 or word.text in SMALL)
+
+
+def _acronym(text: str, word: Word, rarity: Rarity) -> bool:
+    """Whether a word says what is asked, though in capitals ("CEO")."""
+    as_written = text[word.start : word.end]
+    return len(as_written) > 1 and as_written.isupper() and rarity.uses(word.text) > 0
 
 
 def _runs(
@@ -184,7 +200,7 @@ def find(
     share = 1.0 - max(0.0, missing) / max(sum(weights.values()), 1e-9)
     return Found(
         min(1.0, share),
-        _share(_beside(found, best, subject.around | set(subject.words), rarity)),
+        _share(_beside(text, found, best, subject.around | set(subject.words), rarity)),
         _share(_inside(found, best, hits, rarity)),
         _patterns(text, found, best),
         tuple(w.text for w in found[best.first : best.last + 1]),
@@ -203,7 +219,9 @@ def _share(weight: float) -> float:
     return weight / (weight + 0.5)
 
 
-def _beside(found: Sequence[Word], span: Span, known: Container[str], rarity: Rarity) -> float:
+def _beside(
+    text: str, found: Sequence[Word], span: Span, known: Container[str], rarity: Rarity
+) -> float:
     """Weight of the words that go on with the name on either side, and that its prompt lacks.
 
     In a text that writes the name with capitals, only words with capitals can belong to it.
@@ -211,16 +229,24 @@ def _beside(found: Sequence[Word], span: Span, known: Container[str], rarity: Ra
     capitals = any(word.capital for word in found[span.first : span.last + 1])
     weight = 0.0
     before, after = range(span.first - 1, -1, -1), range(span.last + 1, len(found))
+    if _KEY.search(text, 0, found[span.first].start):
+        before = range(0)  # "Category:Rivers of Norland X": what ends where, nobody can tell
     for side in (before, after):
+        nearer = found[span.first] if side is before else found[span.last]
         for step, at in enumerate(side):
             word = found[at]
-            if word.text in SMALL and step == 0:
+            first, second = sorted((word, nearer), key=lambda each: each.start)
+            if not _JOINED.fullmatch(text, first.end, second.start):
+                break
+            nearer = word
+            if word.text in LINKS and step == 0:
                 continue
-            if word.text in known:
+            if word.text in known or word.text in SMALL or _acronym(text, word, rarity):
                 break
             alone = rarity.alone(word.text) ** 0.5
             if word.capital and not (word.begins and rarity.uses(word.text)):
-                weight += max(alone, 0.2)
+                # A title ("President"), which relations speak of, is less of a name.
+                weight += max(alone, 0.2 if rarity.uses(word.text) else 0.5)
             elif not capitals and alone >= 0.8:
                 weight += alone
             else:
