@@ -71,6 +71,9 @@ class Oracle:
     def act(self, activations: Tensor, output: Tensor, route: Any, fed: Any) -> None:
         return None
 
+    def foresee(self, prompts: Sequence[Any]) -> None:
+        return None
+
     def verdicts(self, route: Any) -> list[Match]:
         return []
 

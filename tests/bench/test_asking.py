@@ -13,7 +13,8 @@ from memoir.bench.asking import Asker, batches
 from memoir.bench.cache import UneditedCache
 from memoir.editor import Editor
 from memoir.host import Host
-from memoir.host.answering import answer
+from memoir.host.answering import Answered, answer
+from memoir.host.tokens import Encoded
 from memoir.metrics.base import Compare, Force, Say
 from memoir.surroundings import SETTINGS, conversation
 
@@ -80,6 +81,38 @@ def test_answer_tokens_do_not_decide_what_fires(editor: Editor, asker: Asker) ->
     longer = Force(PROMPTS[1], "x " * 40)
     said = asker.ask([longer, Say(PROMPTS[1], 3, "edit")])
     assert said[Say(PROMPTS[1], 3, "edit")].match.fired
+
+
+def test_what_no_edit_is_about_is_not_asked_twice(
+    editor: Editor, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = [Say(p, 5, "edit", edits=e) for p in PROMPTS for e in BOTH]
+    asks += [Force(p, TARGETS[0]) for p in PROMPTS]
+    before = asker.ask(asks)
+    verdict = {
+        tuple(editor.host.encode(p).prompt): before[Say(p, 5, "edit")].match for p in PROMPTS
+    }
+    assert {match.fired for match in verdict.values()} == {True, False}
+    method = editor.method
+    monkeypatch.setattr(
+        method, "foresee", lambda rows: [verdict[tuple(row.prompt)] for row in rows]
+    )
+    edited: list[int] = []
+
+    def counting(host: Host, prompts: list[Encoded], *rest: object) -> list[Answered]:
+        if not method.attachment._paused.get():
+            edited.extend(len(row.prompt) for row in prompts)
+        return answer(host, prompts, *rest)
+
+    monkeypatch.setattr("memoir.bench.asking.answer", counting)
+    after = asker.ask(asks)
+    for ask in asks:
+        if isinstance(ask, Say):
+            assert after[ask] == before[ask]
+        else:  # in another batch its last bits are others
+            assert after[ask].predicted == before[ask].predicted
+            assert after[ask].loss == pytest.approx(before[ask].loss, rel=1e-4)
+    assert len(edited) == sum(match.fired for match in verdict.values())
 
 
 def test_a_shorter_text_is_the_beginning_of_a_longer_one(asker: Asker) -> None:

@@ -123,6 +123,12 @@ def test_another_plan_is_refused_by_the_entries_that_differ(written: Path) -> No
     Journal(written, HEADER).close()  # the refusal let go of the file
 
 
+def test_a_run_from_before_an_entry_was_written_goes_on_as_what_it_was(written: Path) -> None:
+    Journal(written, {**HEADER, "subjects": "given"}).close()
+    message = refused(written, {**HEADER, "subjects": "dropped"}, OtherRun)
+    assert "(subjects: 'given' ≠ 'dropped')" in message
+
+
 def test_other_circumstances_are_noted_once(written: Path) -> None:
     later = {**HEADER, "commit": "c2", "date": "2026-01-02"}
     note = {

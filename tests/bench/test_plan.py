@@ -56,6 +56,7 @@ def test_a_plan_is_read(path: Path) -> None:
     assert (plan.order, plan.immediate, plan.skip_bad) == ("shuffled", ("perplexity",), False)
     assert (plan.data[0].kinds, plan.data[0].probes_per_kind) == (("locality",), 2)
     assert (plan.data[1].kinds, plan.data[1].probes_per_kind) == (None, None)
+    assert [each.subjects for each in plan.data] == ["given", "given"]
     assert plan.method[0].settings == {"max_steps": 7}
     assert plan.metrics == {"perplexity": {}, "cost": {"turns": 2}}
 
@@ -97,6 +98,17 @@ def test_the_same_set_with_and_without_padding_are_two_runs(path: Path) -> None:
     more = '[[data]]\nname = "temporal"\npadding = { name = "zsre", count = 9 }\n'
     plan = read(path, GOOD.replace("[[method]]", f"{more}[[method]]", 1))
     assert len(cells(plan)) == 12
+
+
+def test_a_set_without_subjects_is_another_run_than_with_them(path: Path) -> None:
+    more = 'subjects = "dropped"\npadding = { name = "zsre", count = 9 }\n'
+    dropped = f'[[data]]\nname = "temporal"\n{more}'
+    plan = read(path, GOOD.replace("[[method]]", f"{dropped}[[method]]", 1))
+    names = [cell.name for cell in cells(plan)]
+    assert names[-1] == "grid-temporal-padded9-nosubjects-as-is-seed1"
+    assert sum("nosubjects" in name for name in names) == 4
+    alone = read(path, GOOD.replace('"temporal"', '"temporal"\nsubjects = "dropped"'))
+    assert cells(alone)[-1].name == "grid-temporal-nosubjects-as-is-seed1"
 
 
 def test_ones_own_method_is_named_by_its_path_without_a_colon(path: Path) -> None:

@@ -35,7 +35,12 @@ def refusal(path: Path, text: str, kind: type[Exception] = BadInput) -> str:
             "kinds =",
             "kind =",
             "no entry of data.0 'kind'. Did you mean 'kinds'? "
-            "Available: file, kinds, name, padding, probes_per_kind, split.",
+            "Available: file, kinds, name, padding, probes_per_kind, split, subjects.",
+        ),
+        (
+            "kinds =",
+            'subjects = "none"\nkinds =',
+            "data.0.subjects: Input should be 'given' or 'dropped', not 'none'.",
         ),
         (
             "kinds =",
@@ -202,6 +207,18 @@ def test_an_unknown_name_is_refused_with_those_there_are(
 def test_a_value_no_option_can_have_is_refused(path: Path) -> None:
     assert refusal(path, GOOD.replace("turns = 2", "turns = 0")) == (
         "option 'turns' of metric cost must be a whole number from 1 on, not 0."
+    )
+
+
+def test_a_table_of_shares_is_read_and_held_to_the_settings_asked(path: Path) -> None:
+    options = (
+        'settings = ["chat", "turns"]\nshare = { chat = 0.3, turns = 0.1 }\nsetting_probes = 1'
+    )
+    plan = read(path, GOOD.replace("turns = 2", f"[metrics.routing]\n{options}"))
+    assert plan.metrics["routing"]["share"] == {"chat": 0.3, "turns": 0.1}
+    text = GOOD.replace("turns = 2", f"[metrics.routing]\n{options.replace('chat =', 'caht =')}")
+    assert refusal(path, text) == (
+        "option 'share' gives a number for 'caht', but the settings asked are chat, turns."
     )
 
 

@@ -36,8 +36,11 @@ def scores(skill: float, n: int, rng: random.Random) -> dict[str, Any]:
         found[f"{stem}_fg"] = metric(value * (0.6 + 0.4 * skill), n)
     for mode in ("tf", "fg"):
         found[f"locality_{mode}"] = metric(min(1.0, 0.8 + 0.2 * skill), n)
-    found["generalization_chat"] = metric(0.37 * skill, n)
-    found["generalization_document"] = metric(0.29 * skill, n)
+    for setting, value in (("chat", 0.37), ("turns", 0.35), ("document", 0.29)):
+        found[f"reliability_{setting}"] = metric(2 * value * skill, n // 3 + 1)
+        found[f"generalization_{setting}"] = metric(value * skill, n // 3 + 1)
+        found[f"neighbour_{setting}"] = metric(0.77, n // 3 + 1)
+    found["same_subject_fg"] = metric(0.81, n)
     return found
 
 
@@ -69,6 +72,9 @@ def result(
         "fires_neighbour": metric(0.62, n),
         "fires_locality": metric(0.01, n),
         "fires_rephrase_turns": metric(0.83, n),
+        "right_edit_rephrase_turns": metric(0.79, n // 3 + 1),
+        "fires_neighbour_document": metric(0.59, n // 3 + 1),
+        "alias_fg": metric(0.73, n),
         "edit_repetition": metric(0.171, n),
         "edit_unedited_repetition": metric(0.163, n),
         "edit_nll": metric(1.94, n),
@@ -86,6 +92,11 @@ def result(
         "tokens_per_second_unedited": metric(212.9, 8),
     }
     once = {name: metric(min(1.0, one["value"] + 0.03), n) for name, one in found.items()}
+    ratios = {
+        name: {**metric(value, n // 3 + 1), "of": 0.5}
+        for name, value in (("generalization_chat", 0.88), ("generalization_turns", 0.84))
+    }
+    ratios["edit_repetition"] = {**metric(1.049, n), "of": 0.163}
     made = metric(min(1.0, found["reliability_tf"]["value"] + 0.02), n)
     return {
         "protocol": 3,
@@ -104,6 +115,7 @@ def result(
         "metrics": {**found, **extra},
         "subsets": {"subject_once": once},
         "immediate": {"reliability_tf": made},
+        "ratios": ratios,
         "histograms": {"score": histogram(rng, skill, 100)},
         "edits": {"made": n, "refused": 1},
         **changes,
@@ -283,21 +295,135 @@ def test_texts_from_outside_are_escaped(name: str, tmp_path: Path) -> None:
     assert columns_agree(markdown)
 
 
-def test_settings_are_told_in_words(pages: tuple[str, str]) -> None:
-    assert "| generalization, in chat | generalization, after a document |" in pages[1]
-    assert "the same in other words, after other turns, should act" in pages[1]
+def table(markdown: str, title: str) -> list[dict[str, str]]:
+    """The rows of the first table with this title, by the titles of its columns."""
+    found = markdown[markdown.index(f"### {title}\n") :]
+    lines = [
+        line
+        for line in found[: found.index("\n\n", found.index("\n|"))].splitlines()
+        if line[:1] == "|"
+    ]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
+def test_every_condition_is_a_row_with_its_ratio_to_bare(tmp_path: Path) -> None:
+    one = result(n=300)
+    markdown = written([one, result(method="wise", n=300, metrics={})], tmp_path)[1]
+    rows = table(markdown, "By condition")
+    places = ("bare", "in chat", "after earlier turns", "behind a document")
+    assert [row["method and condition"] for row in rows] == [
+        f"memoir default ({place})" for place in places
+    ]
+    bare, chat, turns, document = rows
+    assert list(bare) == [
+        *("method and condition", "edits", "reliability, free text", "generalization, free text"),
+        *("locality, free text", "neighbour, free text", "same subject, free text", "n, free text"),
+        *("reliability, ratio to bare", "generalization, ratio to bare"),
+        *("right edit on rephrases, acts", "any edit on locality, acts"),
+        *("any edit on neighbour, acts", "n, acts"),
+    ]
+    for row, name in ((bare, "fg"), (chat, "chat"), (turns, "turns"), (document, "document")):
+        shown = f"{one['metrics'][f'generalization_{name}']['value']:.3f} ["
+        assert row["generalization, free text"].startswith(shown)
+    assert [row["n, free text"] for row in rows] == ["300", "101", "101", "101"]
+    assert [row["n, acts"] for row in rows] == ["300", "–", "101", "101"]
+    ratios = [row["generalization, ratio to bare"][:5] for row in rows]
+    assert ratios == ["–", "0.880", "0.840", "–"]
+    assert [row["right edit on rephrases, acts"][:5] for row in rows] == [
+        "0.910",
+        "–",
+        "0.790",
+        "–",
+    ]
+    assert [row["any edit on neighbour, acts"][:5] for row in rows] == ["0.620", "–", "–", "0.590"]
+
+
+def test_what_a_table_of_conditions_shows_is_not_shown_again(tmp_path: Path) -> None:
+    whole = result()
+    rows = table(written([whole], tmp_path)[1], "Harder questions")
+    assert list(rows[0]) == ["method", "edits", "alias, free text"]
+    acts = table(written([whole], tmp_path)[1], "When edits act")
+    assert not [title for row in acts for title in row if "turns" in title or "document" in title]
+    assert acts[0]["the right edit acts: the same in other words, should act"].startswith("0.910")
+    bare = {
+        k: v for k, v in whole["metrics"].items() if not k.endswith(("chat", "turns", "document"))
+    }
+    markdown = written([{**whole, "metrics": bare}], tmp_path)[1]
+    assert "By condition" not in markdown
+    rows = table(markdown, "Harder questions")
+    assert list(rows[0])[2:] == ["alias, free text", "same subject, free text"]
+
+
+def test_questions_in_a_setting_have_a_drawing_of_their_own(pages: tuple[str, str]) -> None:
     drawn = [each.get("aria-label", "") for each in drawings(pages[0])]
-    assert any("the same in other words, after other turns 0." in each for each in drawn)
+    bare = next(each for each in drawn if each.startswith("memoir default, mean score"))
+    turns = next(each for each in drawn if each.startswith("memoir default, after earlier turns,"))
+    assert "the taught prompt" in bare
+    assert "the taught prompt" not in turns
+    assert re.search(r"by kind of question: the same in other words 0\.\d\d; an edit", turns)
+    assert "memoir default, 1,000 edits, after earlier turns" in pages[0]
     assert "an edit acts on 83.0 %" in pages[0]
 
 
-def test_how_texts_go_on_stands_beside_the_unedited_model(tmp_path: Path) -> None:
-    markdown = written([result(), unedited("zsre", 100)], tmp_path)[1]
-    table = markdown[markdown.index("### How the text goes on after the answer") :].split("###")[1]
-    row = next(line for line in table.splitlines() if line.startswith("| memoir default"))
-    assert row == "| memoir default | 100 | 0.171 (unedited 0.163) | 1.94 | 2.07 (unedited 1.22) |"
-    assert "the taught prompt, repeats itself (share of token pairs)" in table
-    assert "the same in other words, in chat, surprises the unedited model" in table
+def test_no_router_is_said_to_score_by_overlap_alone(pages: tuple[str, str]) -> None:
+    for page in pages:
+        assert not re.search(r"overlap with|mean overlap|τ =|threshold τ", page)
+    assert "the probability that the question names its subject" in pages[0]
+    assert "score of the best stored edit" in pages[0]
+
+
+def test_what_follows_an_answer_stands_beside_the_unedited_model(tmp_path: Path) -> None:
+    rows = table(written([result(), unedited("zsre", 100)], tmp_path)[1], "What follows the answer")
+    assert [row["asked"] for row in rows] == [
+        "the taught prompt",
+        "the same in other words, in chat",
+    ]
+    own, chat = rows
+    values = [own[f"{each}, repetition"].split(" ")[0] for each in ("edited", "unedited", "ratio")]
+    assert values == ["0.171", "0.163", "1.049"]
+    values = [chat[f"{each}, surprise"].split(" ")[0] for each in ("edited", "unedited", "ratio")]
+    assert values == ["2.07", "1.22", "–"]
+    assert (own["n, repetition"], chat["n, repetition"]) == ("100", "–")
+
+
+def test_rows_say_among_which_edits_and_with_how_much_told(tmp_path: Path) -> None:
+    padding = {"name": "counterfact", "count": 9917}
+    changes: dict[str, dict[str, Any]] = {
+        "a": {},
+        "b": {"padding": padding},
+        "c": {"subjects": "dropped"},
+        "d": {"padding": padding, "subjects": "dropped"},
+    }
+    given = [result(n=n, run=run, **more) for run, more in changes.items() for n in (10, 100)]
+    html, markdown = written(given, tmp_path)
+    labels = [
+        "memoir default",
+        "memoir default, among 9,917 other edits",
+        "memoir default, subject not given",
+        "memoir default, among 9,917 other edits, subject not given",
+    ]
+    for title in ("The scores", "Cost", "When edits act", "What follows the answer"):
+        rows = [row["method"] for row in table(markdown, title)]
+        assert list(dict.fromkeys(row for row in rows if "published" not in row)) == labels
+    conditions = [row["method and condition"] for row in table(markdown, "By condition")]
+    assert conditions[::4] == [f"{label} (bare)" for label in labels]
+    assert "so many of CounterFact were made before these" in markdown
+    assert "the editor was told prompt and answer alone" in markdown
+    assert all(label in Checker(html).text for label in labels)
+    assert "memoir default, …" not in html  # beside the curves, where it would say nothing
+    alone = written([result(subjects="given", padding=None)], tmp_path)[1]
+    assert "other edits" not in alone
+    assert "told prompt and answer alone" not in alone
+
+
+def test_the_best_is_sought_among_those_taught_alike(tmp_path: Path) -> None:
+    near = {"reliability_fg": {"value": 0.8, "n": 50, "ci95": [0.7, 0.9]}}
+    far = {"reliability_fg": {"value": 0.4, "n": 50, "ci95": [0.3, 0.5]}}
+    first = result(metrics=near)
+    for change in ({"subjects": "dropped"}, {"padding": {"name": "zsre", "count": 5}}):
+        second = result(method="wise", metrics=far, **change)
+        assert "**0.800**" not in written([first, second], tmp_path)[1]
 
 
 def test_results_from_before_scores_were_called_so_are_drawn_alike(tmp_path: Path) -> None:
@@ -309,7 +435,7 @@ def test_results_from_before_scores_were_called_so_are_drawn_alike(tmp_path: Pat
         for one in ({**new, "settings": {"threshold": 0.469}}, old)
     ]
     assert labels[0] == labels[1]
-    assert any("an edit acts from τ = 0.469" in (each or "") for each in labels[1])
+    assert any("an edit acts from 0.469" in (each or "") for each in labels[1])
 
 
 def test_missing_metrics_and_single_checkpoints_do_not_break(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from memoir.bench.plan import Cell, DataPlan, MethodPlan, Plan
 from memoir.bench.stream import Stream, stream
 from memoir.errors import BadInput, BadRecord
-from memoir.types import Record
+from memoir.types import Edit, Record
 
 SUBJECTS = ["Oslo", "Rome", "Oslo", "Bern", None, "Rome", "Kyiv", None]
 ZSRE = [
@@ -143,6 +143,22 @@ def test_probes_may_be_few_and_of_some_kinds_only(
     (record,) = stream(cell(1, data="counterfact_rome", trim=trim), folder).records
     assert prompts(record) == expected
     assert record.edit.prompt == "The tower is in"
+
+
+def test_what_is_told_of_a_record_may_leave_out_what_it_is_about(folder: Path) -> None:
+    one = {"prompt": "p is", "target": "t", "subject": "p", "aliases": ["q"], "phrasings": ["r is"]}
+    path = write(folder / "facts.json", [one])
+    given = stream(cell(1, data="plain", trim={"file": path}), folder)
+    assert given.edits == [Edit("p is", "t", "p", phrasings=("r is",), aliases=("q",))]
+    dropped = stream(cell(1, data="plain", trim={"file": path, "subjects": "dropped"}), folder)
+    assert dropped.edits == [Edit("p is", "t", phrasings=("r is",))]
+    assert dropped.records == given.records
+
+
+def test_subjects_are_counted_whether_they_are_told_or_not(folder: Path) -> None:
+    taught = stream(cell(trim={"subjects": "dropped"}), folder)
+    assert [edit.subject for edit in taught.edits] == [None] * 8
+    assert taught.subject_once(8) == stream(cell(), folder).subject_once(8)
 
 
 def test_a_subject_occurs_once_among_those_taught_so_far(folder: Path) -> None:

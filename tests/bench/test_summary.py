@@ -35,7 +35,12 @@ def record(at: int | str, index: int, once: bool = True, **scores: float) -> dic
 
 
 def answer(about: str, score: float | None, setting: str = "bare") -> dict[str, Any]:
-    return {"about": about, "setting": setting, "score": score}
+    return {"about": about, "setting": setting, "score": score, "want": None}
+
+
+def text(about: str, prompt: str, setting: str, right: bool) -> dict[str, Any]:
+    said = {"prompt": prompt, "want": "Bo Li", "text": "Bo Li, he said" if right else "It is Bo Li"}
+    return {**answer(about, 0.5, setting), **said}
 
 
 ROWS: list[dict[str, Any]] = [
@@ -126,6 +131,73 @@ def test_verdicts_are_counted_in_twentieths_and_one_falls_in_the_last(tmp_path: 
     assert result["histograms"]["score"] == {
         kind: [each.get(at, 0) for at in range(BINS)] for kind, each in counts.items()
     }
+
+
+def ratios(folder: Path, *records: dict[str, Any]) -> dict[str, Any]:
+    (result,) = summarise(run_file(folder, HEAD, *records, {**END, "at": 2}))
+    return result["ratios"]
+
+
+def test_a_setting_is_compared_with_the_same_records_bare(tmp_path: Path) -> None:
+    found = ratios(
+        tmp_path,
+        {
+            **record(2, 0, reliability_fg=1.0, reliability_chat=1.0),
+            "answers": [text("edit", "p0", "bare", True), text("edit", "p0", "chat", True)],
+        },
+        {  # Not asked in chat; with it the bare figure would be 2/3.
+            **record(2, 1, reliability_fg=0.0),
+            "answers": [text("edit", "p1", "bare", False)],
+        },
+        {
+            **record(2, 2, reliability_fg=1.0, reliability_chat=0.0),
+            "answers": [text("edit", "p2", "bare", True), text("edit", "p2", "chat", False)],
+        },
+    )
+    assert found == {"reliability_chat": {"value": 0.5, "n": 2, "ci95": [0.0, 1.0], "of": 1.0}}
+
+
+def test_where_few_probes_are_asked_in_a_setting_these_are_compared(tmp_path: Path) -> None:
+    """The second rephrase is not asked behind a document; bare it was answered wrongly."""
+    answers = [
+        text("rephrase", "r0", "bare", True),
+        text("rephrase", "r1", "bare", False),
+        text("rephrase", "r0", "document", True),
+        {**answer("locality", 0.1), "prompt": "q", "text": "Bo Li"},
+    ]
+    scores = {"generalization_fg": 0.5, "generalization_document": 1.0}
+    found = ratios(tmp_path, {**record(2, 0, **scores), "answers": answers})
+    assert found == {
+        "generalization_document": {"value": 1.0, "n": 1, "ci95": [1.0, 1.0], "of": 1.0}
+    }
+
+
+def test_what_follows_an_answer_is_compared_where_both_are_known(tmp_path: Path) -> None:
+    found = ratios(
+        tmp_path,
+        record(2, 0, edit_repetition=0.25, edit_unedited_repetition=0.125, edit_nll=9.0),
+        record(2, 1, edit_repetition=0.9),
+        record(2, 2, edit_repetition=0.75, edit_unedited_repetition=0.375),
+    )
+    assert found == {
+        "edit_repetition": {"value": 2.0, "n": 2, "ci95": [2.0, 2.0], "of": 0.25},
+    }
+
+
+def test_nothing_is_compared_with_zero(tmp_path: Path) -> None:
+    some = record(2, 0, edit_repetition=0.5, edit_unedited_repetition=0.0)
+    assert ratios(tmp_path, some) == {}
+    more = record(2, 1, edit_repetition=0.5, edit_unedited_repetition=0.5)
+    (found,) = ratios(tmp_path, some, more).values()
+    assert (found["value"], found["n"], found["of"]) == (2.0, 2, 0.25)
+    assert found["ci95"] == [1.0, 2.0]  # of the draws that hold the second
+
+
+def test_a_run_from_before_subjects_could_be_dropped_was_told_them(tmp_path: Path) -> None:
+    assert "subjects" not in HEAD
+    assert [each["subjects"] for each in summarise(run_file(tmp_path, *ROWS, END))] == ["given"] * 2
+    dropped = run_file(tmp_path, {**HEAD, "subjects": "dropped"}, *ROWS[1:], END)
+    assert [each["subjects"] for each in summarise(dropped)] == ["dropped"] * 2
 
 
 def test_a_checkpoint_that_is_not_complete_is_left_out(tmp_path: Path) -> None:

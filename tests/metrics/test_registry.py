@@ -92,7 +92,7 @@ def test_what_metrics_share_is_no_metric(name: str) -> None:
             "free_generation",
             "token",
             "no option of metric free_generation 'token'. Did you mean 'tokens'? "
-            "Available: setting_tokens, settings, share, tokens.",
+            "Available: setting_probes, setting_tokens, settings, share, tokens.",
         ),
         ("perplexity", "items", "no option of metric perplexity 'items'. None is available."),
     ],
@@ -114,7 +114,16 @@ def test_an_unknown_option_is_refused_with_those_there_are(
         ("free_generation", "tokens", True, "a whole number from 1 on, not True"),
         ("free_generation", "settings", "chat", "a list of texts, not 'chat'"),
         ("free_generation", "settings", ["chat", 1], "a list of texts, not ['chat', 1]"),
-        ("free_generation", "share", 0, "a number above 0, not 0"),
+        (
+            "free_generation",
+            "share",
+            0,
+            "a number above 0, or a table of such numbers by setting, not 0",
+        ),
+        ("free_generation", "setting_probes", 0, "a whole number from 1 on, not 0"),
+        ("routing", "setting_probes", {"chat": 1}, "a whole number from 1 on, not {'chat': 1}"),
+        ("routing", "settings", {"chat": 1}, "a list of texts, not {'chat': 1}"),
+        ("judge", "timeout", None, "a number above 0, not None"),
         ("cost", "turns", 0, "a whole number from 1 on, not 0"),
         ("judge", "timeout", -1.0, "a number above 0, not -1.0"),
         ("judge", "url", 7, "a text, not 7"),
@@ -132,6 +141,15 @@ def test_a_list_of_a_plan_is_kept_as_it_cannot_be_changed() -> None:
     made = metrics.make("routing", {"settings": ["chat", "turns"], "share": 1})
     assert (made.settings, made.share) == (("chat", "turns"), 1)
     assert hash(made)
+    table = {"turns": 0.5, "chat": 1}
+    made = metrics.make("routing", {"settings": ["chat", "turns"], "share": table})
+    assert made.share == (("chat", 1), ("turns", 0.5))
+    assert hash(made)
+
+
+def test_an_option_that_may_be_left_out_may_be_none() -> None:
+    assert metrics.make("routing", {"setting_probes": None}) == metrics.make("routing")
+    assert metrics.make("routing", {"setting_probes": 1}).setting_probes == 1
 
 
 def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:

@@ -1,13 +1,14 @@
 """Putting a metric's questions to the model: batched by length, one prefill a prompt, each once.
 
 Questions with the same prompt share its prefill, whether text is generated or answers are fed.
-What the unedited model says is asked once per model and kept.
+What the unedited model says is asked once per model and kept; it is also the answer wherever the
+method knows beforehand that no edit fires.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -90,9 +91,32 @@ class Asker:
             jobs = self._jobs(
                 each for each in todo if not isinstance(each, Compare) and _edited(each) is edits
             )
+            if edits and jobs:
+                jobs = self._not_silent(jobs, said)
             self._answer(jobs, edits, said)
             self._go_on(jobs, said)
         return said
+
+    def _not_silent(self, jobs: Sequence[_Job], said: Said) -> list[_Job]:
+        """The jobs in which an edit fires. Of the others, where that is known beforehand, the unedited
+        model's answers are put down: not one bit of the logits is another there, as the methods' tests
+        assert."""
+        matches = self._editor.method.foresee([job.prompt for job in jobs])
+        if matches is None:
+            return list(jobs)
+        left = []
+        quiet: dict[Say | Force, Match] = {}
+        for job, match in zip(jobs, matches, strict=True):
+            if match.fired or job.goes:
+                left.append(job)
+            else:
+                quiet |= dict.fromkeys((*job.says, *job.forces), match)
+        unedited = {ask: replace(ask, edits=False) for ask in quiet}
+        known = self.ask(unedited.values())
+        for ask, match in quiet.items():
+            answer = known[unedited[ask]]
+            said.put(ask, replace(answer, match=match) if isinstance(answer, Answer) else answer)
+        return left
 
     def _jobs(self, asks: Iterable[Force | Say | GoOn]) -> list[_Job]:
         """The questions by prompt."""

@@ -39,6 +39,7 @@ def header(cell: Cell, taught: Stream, editor: Editor) -> Row:
         "immediate": list(plan.immediate),
         "probes_per_kind": cell.data.probes_per_kind,
         "kinds": cell.data.kinds and list(cell.data.kinds),
+        "subjects": cell.data.subjects,
         "metrics": plan.metrics,
         # An existing store keeps its own settings, so what the plan asks for must stand here too.
         "asked": {"preset": cell.method.preset, "settings": cell.method.settings},

@@ -110,7 +110,7 @@ def padding(cell: Cell, records: Sequence[Record], folder: Path | None) -> Paddi
         plan.name, plan.file or folder, split=plan.split, skip_bad=cell.plan.skip_bad
     )
     found = [item for item in loaded.items if isinstance(item, Record)]
-    edits = _others(found, records)
+    edits = [cell.data.told(edit) for edit in _others(found, records)]
     if len(edits) < plan.count:
         raise BadInput(
             f"{loaded.file} holds {len(edits)} edits for padding, beside {len(found) - len(edits)} "

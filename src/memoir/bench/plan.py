@@ -19,6 +19,7 @@ settings = ["chat"]
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from memoir import data, methods, metrics
 from memoir.errors import BadInput, UnknownName
 from memoir.metrics.base import GIVES_TARGET, STAYS
+from memoir.types import Edit
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,6 +73,8 @@ class DataPlan(_Strict):
         file: the file itself, in place of the folder of data sets; what ``plain`` needs.
         probes_per_kind: at most so many probes of each kind and record; None for all.
         kinds: kinds of probes to keep; None for all.
+        subjects: ``dropped`` to teach every edit, padding too, without its subject and other names of
+            it. The records keep theirs.
         padding: edits made before these; None for none.
     """
 
@@ -79,7 +83,12 @@ class DataPlan(_Strict):
     file: Path | None = None
     probes_per_kind: int | None = Field(None, ge=1)
     kinds: tuple[str, ...] | None = None
+    subjects: Literal["given", "dropped"] = "given"
     padding: PaddingPlan | None = None
+
+    def told(self, edit: Edit) -> Edit:
+        """What the editor is told of an edit."""
+        return replace(edit, subject=None, aliases=()) if self.subjects == "dropped" else edit
 
 
 class MethodPlan(_Strict):
@@ -150,6 +159,8 @@ class Cell(_Strict):
         data_set = self.data.name + ("" if self.data.split == "edit" else f"-{self.data.split}")
         if self.data.padding is not None:
             data_set += f"-padded{self.data.padding.count}"
+        if self.data.subjects == "dropped":
+            data_set += "-nosubjects"
         # A plan is often called as its only data set.
         return "-".join(dict.fromkeys([self.plan.name, data_set, label, f"seed{self.seed}"]))
 

@@ -92,7 +92,7 @@ class _Run:
         ]
         self.asked = Counter(row["at"] for row in journal.of("record"))
         padding = 0 if taught.padding is None else taught.padding.count
-        self.teacher = Teacher(editor, taught.records, journal, padding)
+        self.teacher = Teacher(editor, taught.edits, journal, padding)
 
     def go(self) -> None:
         for at in self.cell.plan.checkpoints:

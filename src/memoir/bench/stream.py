@@ -13,7 +13,8 @@ from memoir import data
 from memoir.bench.padding import Padding, padding
 from memoir.bench.plan import Cell, DataPlan
 from memoir.errors import BadInput
-from memoir.types import Record
+from memoir.metrics.settings import first_of_each_kind
+from memoir.types import Edit, Record
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class Stream:
 
     Attributes:
         records: as many as the last checkpoint needs.
+        edits: what the editor is told of each.
         origin: file, number of records read, and how many were dropped, by reason.
         padding: what is taught before them.
     """
 
     records: list[Record]
+    edits: list[Edit]
     origin: dict[str, Any]
     padding: Padding | None = None
 
@@ -70,16 +73,11 @@ def stream(cell: Cell, folder: Path | None) -> Stream:
     }
     records = records[:wanted]
     trimmed = [_trimmed(record, cell.data) for record in records]
-    return Stream(trimmed, origin, padding(cell, records, folder))
+    edits = [cell.data.told(record.edit) for record in records]
+    return Stream(trimmed, edits, origin, padding(cell, records, folder))
 
 
 def _trimmed(record: Record, wanted: DataPlan) -> Record:
-    kept = []
-    seen: Counter[str] = Counter()
-    for probe in record.probes:
-        if wanted.kinds is not None and probe.kind not in wanted.kinds:
-            continue
-        seen[probe.kind] += 1
-        if wanted.probes_per_kind is None or seen[probe.kind] <= wanted.probes_per_kind:
-            kept.append(probe)
-    return replace(record, probes=tuple(kept))
+    kinds = wanted.kinds
+    probes = [probe for probe in record.probes if kinds is None or probe.kind in kinds]
+    return replace(record, probes=tuple(first_of_each_kind(probes, wanted.probes_per_kind)))

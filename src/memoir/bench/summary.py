@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from memoir import metrics
-from memoir.bench.journal import PROTOCOL, SAME_SCORES, Row, check_protocol, read_rows
+from memoir.bench.journal import (
+    FORMERLY,
+    PROTOCOL,
+    SAME_SCORES,
+    Row,
+    check_protocol,
+    read_rows,
+)
+from memoir.bench.ratios import pairs
 from memoir.errors import BadInput
 from memoir.metrics.cost import of_edit
 
@@ -81,8 +89,29 @@ def aggregate(values: Sequence[float], mean: str = "arithmetic") -> dict[str, An
     return {"value": value, "n": len(array), "ci95": [low, high]}
 
 
+def ratio(pairs: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
+    """The ratio of two means over the same items, with n and a bootstrap 95 % interval.
+
+    Args:
+        pairs: for each item, the value and the one to compare it with; not empty.
+
+    Returns:
+        the ratio, and as ``of`` the mean it is a ratio of; None if that mean is 0.
+    """
+    values, others = np.asarray(pairs, dtype=float).T
+    if not others.mean():
+        return None
+    draws = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
+    above, below = values[draws].mean(axis=1), others[draws].mean(axis=1)
+    # A draw may hold nothing to compare with.
+    low, high = np.percentile(above[below > 0] / below[below > 0], [2.5, 97.5])
+    numbers = (values.mean() / others.mean(), low, high, others.mean())
+    value, low, high, of = (float(f"{number:.6g}") for number in numbers)
+    return {"value": value, "n": len(pairs), "ci95": [low, high], "of": of}
+
+
 def _result(rows: Sequence[Row], at: int) -> Result:
-    head = rows[0]
+    head = {**FORMERLY, **rows[0]}
     edits = [row for row in rows if row["kind"] == "edit" and row["index"] < at]
     records = [row for row in rows if row["kind"] == "record" and row["at"] == at]
     others = [row for row in rows if row["kind"] in ("item", "cost") and row["at"] == at]
@@ -98,11 +127,13 @@ def _result(rows: Sequence[Row], at: int) -> Result:
         **{key: head[key] for key in same},
         "n": at,
         **{key: head[key] for key in circumstances},
+        "subjects": head["subjects"],
         "padding": head.get("padding"),
         "resumed": [row["commit"] for row in rows if row["kind"] == "resumed"],
         "metrics": _aggregates(scores),
         "subsets": {"subject_once": _aggregates(once)},
         "immediate": _aggregates(row["scores"] for row in made),
+        "ratios": _ratios(records),
         "histograms": {"score": _verdicts(records)},
         "edits": {
             "made": sum(row["refused"] is None for row in edits),
@@ -122,6 +153,15 @@ def _aggregates(scores: Iterable[Mapping[str, float]]) -> dict[str, Any]:
         name: aggregate(each, known[name].mean if name in known else "arithmetic")
         for name, each in sorted(values.items())
     }
+
+
+def _ratios(records: Sequence[Row]) -> dict[str, Any]:
+    values: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for row in records:
+        for name, pair in pairs(row).items():
+            values[name].append(pair)
+    found = {name: ratio(each) for name, each in sorted(values.items())}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _verdicts(records: Sequence[Row]) -> dict[str, list[int]]:

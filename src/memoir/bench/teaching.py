@@ -9,18 +9,18 @@ from memoir.bench.journal import Journal, Row
 from memoir.editor import Editor
 from memoir.errors import BadInput, EditRefused, RunDamaged
 from memoir.store import Entry
-from memoir.types import Receipt, Record
+from memoir.types import Edit, Receipt
 
 
 class Teacher:
-    """Teaches records one after another, as many side by side as the method's settings say.
+    """Teaches edits one after another, as many side by side as the method's settings say.
 
     The store is written before the run file. A process killed between the two leaves one edit in
     the store that has no row; its row is made from the store when the run goes on.
 
     Args:
         editor: what learns.
-        records: in order.
+        edits: of the records, in order, as the editor is told them.
         journal: where rows go.
         padding: edits that the store holds before those of the records.
 
@@ -33,10 +33,10 @@ class Teacher:
     """
 
     def __init__(
-        self, editor: Editor, records: Sequence[Record], journal: Journal, padding: int = 0
+        self, editor: Editor, edits: Sequence[Edit], journal: Journal, padding: int = 0
     ) -> None:
         self._editor = editor
-        self._records = records
+        self._edits = edits
         self._journal = journal
         entries = iter(editor.log())
         self._index: dict[str, int | None] = {
@@ -55,17 +55,17 @@ class Teacher:
         """Teach the next batch; never beyond the record ``until``."""
         begin = len(self.ids)
         size = getattr(self._editor.method.config, "batch_size", 1)
-        batch = self._records[begin : min(begin + size, until)]
+        batch = self._edits[begin : min(begin + size, until)]
         try:
-            self._editor.edit_many([record.edit for record in batch], on_done=self._note)
+            self._editor.edit_many(batch, on_done=self._note)
         except BadInput:
             # One of them cannot be given to this model at all: find out which, one at a time.
-            for record in batch:
-                self._teach_alone(record)
+            for edit in batch:
+                self._teach_alone(edit)
 
-    def _teach_alone(self, record: Record) -> None:
+    def _teach_alone(self, edit: Edit) -> None:
         try:
-            self._editor.edit_many([record.edit], on_done=self._note)
+            self._editor.edit_many([edit], on_done=self._note)
         except BadInput as error:
             self._note(EditRefused(str(error)))
 
@@ -82,7 +82,7 @@ class Teacher:
 
     def _recover(self, entry: Entry) -> None:
         """Write the rows that a killed run owed for an edit in the store."""
-        edits = [record.edit for record in self._records[len(self.ids) :]]
+        edits = list(self._edits[len(self.ids) :])
         if entry.edit not in edits:
             raise RunDamaged(
                 f"the store {self._editor.store.folder} holds an edit that is not among the coming "

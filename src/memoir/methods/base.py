@@ -21,6 +21,7 @@ from torch import Tensor
 
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Host
+from memoir.host.tokens import Encoded
 from memoir.types import Edit, Match, Progress, no_progress
 
 
@@ -85,6 +86,9 @@ class Method(Protocol):
 
     def remove(self, id: str) -> None:
         """Take a live change back."""
+
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        """What will be decided of prompts, if that takes no pass through the model; else None."""
 
     def verdicts(self, route: Any) -> list[Match]:
         """What the router decided for each row of a batch, from its scope's route."""

@@ -39,6 +39,7 @@ from memoir.errors import BadInput, EditRefused, LossNotFinite, NotConverged
 from memoir.host import Attachment, Fed, Host
 from memoir.host.sites import PAPER_DEPTH
 from memoir.host.spoken import Spoken
+from memoir.host.tokens import Encoded
 from memoir.lesson import Context, Lesson, bare, behind, conversations
 from memoir.methods.base import Change, Prepared
 from memoir.routing.base import Prompts, Router
@@ -260,6 +261,11 @@ class Memoir:
         changed[rows, start:] += added.to(output.device, output.dtype)
         return changed
 
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        if self.config.router == "overlap":
+            return None
+        return [self._router.match(_alone(row))[0] for row in prompts]
+
     def verdicts(self, route: Route) -> list[Match]:
         return route.matches
 
@@ -414,6 +420,12 @@ def _router(
         name.removeprefix(LEARNT): each for name, each in tensors.items() if name.startswith(LEARNT)
     }
     return MeaningRouter(host, Learnt.from_tensors(learnt), config.threshold)
+
+
+def _alone(row: Encoded) -> Prompts:
+    """A prompt by itself, for a router that does not look at activations."""
+    ids = torch.tensor([row.prompt])
+    return Prompts(ids, torch.ones_like(ids, dtype=torch.bool), torch.zeros(0))
 
 
 def _thinned(losses: Sequence[float], points: int = 8) -> list[float]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Fed, Host
 from memoir.host.answering import answer
+from memoir.host.tokens import Encoded
 from memoir.methods.base import Change, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -75,6 +76,9 @@ class Unedited:
 
     def act(self, activations: Tensor, output: Tensor, route: Any, fed: Fed) -> None:
         """Leave the site's output as it is."""
+
+    def foresee(self, prompts: Sequence[Encoded]) -> None:
+        """Nothing decides."""
 
     def verdicts(self, route: Any) -> list[Match]:
         return []

@@ -7,18 +7,25 @@ from __future__ import annotations
 import pkgutil
 from dataclasses import fields
 from importlib import import_module
-from typing import Any
+from typing import Any, get_type_hints
 
 from memoir.errors import BadInput, UnknownName
+from memoir.metrics.settings import Share
 
 _SHARED = ("base", "settings", "text")
-_ALLOWED = {
+_ALLOWED: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number from 1 on",
+    int | None: "a whole number from 1 on",
     float: "a number above 0",
     str: "a text",
-    tuple: "a list of texts",
+    tuple[str, ...]: "a list of texts",
+    Share: "a number above 0, or a table of such numbers by setting",
 }
+"""Values of options, by the types of their fields."""
+
+_SINGLE: dict[Any, type] = {int | None: int, Share: float}
+"""What a single value must be where a type allows more than that."""
 
 
 def available() -> list[str]:
@@ -38,7 +45,8 @@ def make(name: str, options: dict[str, Any] | None = None) -> Any:
     if name not in available():
         raise UnknownName.among("metric", name, available())
     metric = _class(name)
-    known = {field.name: type(field.default) for field in fields(metric)}
+    types = get_type_hints(metric)
+    known = {field.name: types[field.name] for field in fields(metric)}
     for option, given in (options or {}).items():
         if option not in known:
             raise UnknownName.among(f"option of metric {name}", option, known)
@@ -54,17 +62,23 @@ def outputs() -> dict[str, Any]:
 
 
 def _frozen(given: Any) -> Any:
-    """A plan's list as a tuple, so that a metric stays unchangeable."""
+    """A plan's list or table as a tuple, so that a metric stays unchangeable."""
+    if isinstance(given, dict):
+        return tuple(sorted(given.items()))
     return tuple(given) if isinstance(given, list) else given
 
 
-def _fits(given: Any, wanted: type) -> bool:
-    given = _frozen(given)
-    if type(given) is not wanted and (type(given), wanted) != (int, float):
+def _fits(given: Any, wanted: Any) -> bool:
+    if isinstance(given, dict):
+        return bool(wanted == Share) and all(_fits(each, float) for each in given.values())
+    if isinstance(given, list | tuple):
+        return bool(wanted == tuple[str, ...]) and all(isinstance(each, str) for each in given)
+    if given is None:
+        return bool(wanted == int | None)
+    single = _SINGLE.get(wanted, wanted)
+    if type(given) is not single and (type(given), single) != (int, float):
         return False
-    if wanted is tuple:
-        return all(isinstance(each, str) for each in given)
-    return wanted not in (int, float) or given > 0
+    return single not in (int, float) or given > 0
 
 
 def _class(name: str) -> Any:

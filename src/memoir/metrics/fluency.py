@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from memoir.metrics.base import Ask, GoOn, Output, Said
-from memoir.metrics.settings import WHERE, asked_in, check, named
+from memoir.metrics.settings import WHERE, Share, asked_in, check, named, probes_in
 from memoir.types import Record
 
 KINDS = ("edit", "rephrase")
@@ -33,6 +33,13 @@ MEANS = {
     "nll": "Mean cross-entropy, under the unedited model, of the text after the target",
     "unedited_nll": "Mean cross-entropy, under the unedited model, of its own text after the target",
 }
+UNEDITED = {
+    named(f"{kind}_{measure}", setting): named(f"{kind}_unedited_{measure}", setting)
+    for setting in WHERE
+    for kind in KINDS
+    for measure in ("repetition", "nll")
+}
+"""Numbers of the edited model, each with that of the unedited one."""
 
 
 def _outputs() -> dict[str, Output]:
@@ -51,7 +58,9 @@ class Fluency:
     Attributes:
         tokens: longest answer, the target in it, in tokens; at most 20 after it are looked at.
         settings: asked in besides the bare prompt.
-        share: of the records, how many are asked in settings; all are asked bare.
+        share: of the records, how many are asked in settings, in all or by setting; all are asked
+            bare.
+        setting_probes: at most so many rephrases are asked in settings; None for all.
     """
 
     over: ClassVar[str] = "records"
@@ -59,7 +68,8 @@ class Fluency:
 
     tokens: int = 40
     settings: tuple[str, ...] = ()
-    share: float = 1.0
+    share: Share = 1.0
+    setting_probes: int | None = None
 
     def __post_init__(self) -> None:
         check(self.settings, self.share)
@@ -80,11 +90,12 @@ class Fluency:
         return {name: float(np.mean(each)) for name, each in values.items()}
 
     def _goes(self, record: Record) -> list[GoOn]:
-        prompts = [("edit", record.edit.prompt, record.edit.target)]
-        prompts += [(each.kind, each.prompt, each.expected or "") for each in record.of("rephrase")]
-        return [
-            GoOn(prompt, target, self.tokens, kind, setting)
-            for setting in asked_in(record, self.settings, self.share)
-            for kind, prompt, target in prompts
-            if target
-        ]
+        goes = []
+        for setting in asked_in(record, self.settings, self.share):
+            goes.append(GoOn(record.edit.prompt, record.edit.target, self.tokens, "edit", setting))
+            goes += [
+                GoOn(probe.prompt, probe.expected, self.tokens, probe.kind, setting)
+                for probe in probes_in(record, setting, self.setting_probes)
+                if probe.kind == "rephrase" and probe.expected
+            ]
+        return goes

@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from memoir.metrics.base import GIVES_TARGET, STAYS, Ask, Output, Said, Say
-from memoir.metrics.settings import BESIDES, WHERE, asked_in, check
+from memoir.metrics.settings import BESIDES, WHERE, Share, asked_in, check, probes_in
 from memoir.metrics.text import begins_with, contains, equals
 from memoir.types import Record
 
@@ -70,7 +70,9 @@ class FreeGeneration:
         tokens: longest answer, in tokens; a longer target can never be said in full.
         settings: asked in besides the bare prompt.
         setting_tokens: longest answer there.
-        share: of the records, how many are asked in settings; all are asked bare.
+        share: of the records, how many are asked in settings, in all or by setting; all are asked
+            bare.
+        setting_probes: at most so many probes of each kind are asked in settings; None for all.
     """
 
     over: ClassVar[str] = "records"
@@ -79,7 +81,8 @@ class FreeGeneration:
     tokens: int = 24
     settings: tuple[str, ...] = ()
     setting_tokens: int = 24
-    share: float = 1.0
+    share: Share = 1.0
+    setting_probes: int | None = None
 
     def __post_init__(self) -> None:
         check(self.settings, self.share)
@@ -104,11 +107,12 @@ class FreeGeneration:
 
     def _pairs(self, record: Record) -> list[tuple[str, list[Say]]]:
         """Name and questions: one for what must be said, edited and unedited for what must stay."""
-        prompts = [("edit", record.edit.prompt, record.edit.target)]
-        prompts += [(probe.kind, probe.prompt, probe.expected or "") for probe in record.probes]
         pairs = []
         for setting in asked_in(record, self.settings, self.share):
             tokens = self.tokens if setting == "bare" else self.setting_tokens
+            prompts = [("edit", record.edit.prompt, record.edit.target)]
+            probes = probes_in(record, setting, self.setting_probes)
+            prompts += [(probe.kind, probe.prompt, probe.expected or "") for probe in probes]
             for kind, prompt, target in prompts:
                 if kind in GIVES_TARGET and target:
                     ask = Say(prompt, tokens, kind, setting, want=target)

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from memoir.metrics.base import GIVES_TARGET, STAYS, Ask, Output, Said, Say
-from memoir.metrics.settings import WHERE, asked_in, check, named
+from memoir.metrics.settings import WHERE, Share, asked_in, check, named, probes_in
 from memoir.types import Record
 
 
@@ -41,14 +41,17 @@ class Routing:
 
     Attributes:
         settings: asked in besides the bare prompt.
-        share: of the records, how many are asked in settings; all are asked bare.
+        share: of the records, how many are asked in settings, in all or by setting; all are asked
+            bare.
+        setting_probes: at most so many probes of each kind are asked in settings; None for all.
     """
 
     over: ClassVar[str] = "records"
     outputs: ClassVar[dict[str, Output]] = _outputs()
 
     settings: tuple[str, ...] = ()
-    share: float = 1.0
+    share: Share = 1.0
+    setting_probes: int | None = None
 
     def __post_init__(self) -> None:
         check(self.settings, self.share)
@@ -72,11 +75,12 @@ class Routing:
         return {name: float(np.mean(each)) for name, each in values.items()}
 
     def _says(self, record: Record) -> list[Say]:
-        kinds = [("edit", record.edit.prompt)]
-        kinds += [(probe.kind, probe.prompt) for probe in record.probes]
-        return [
-            Say(prompt, 1, kind, setting)
-            for setting in asked_in(record, self.settings, self.share)
-            for kind, prompt in kinds
-            if kind in GIVES_TARGET or kind in STAYS
-        ]
+        says = []
+        for setting in asked_in(record, self.settings, self.share):
+            says.append(Say(record.edit.prompt, 1, "edit", setting))
+            says += [
+                Say(probe.prompt, 1, probe.kind, setting)
+                for probe in probes_in(record, setting, self.setting_probes)
+                if probe.kind in GIVES_TARGET or probe.kind in STAYS
+            ]
+        return says

@@ -35,7 +35,12 @@ def _series_of(
     for label in sorted(mine, key=ranks.__getitem__):
         one = mine[label][0]
         yield Series(
-            label, str(one["method"]), str(one["model"]), ranks[label], _checkpoints(mine[label])
+            label,
+            str(one["method"]),
+            str(one["model"]),
+            ranks[label],
+            _checkpoints(mine[label]),
+            _taught(one),
         )
 
 
@@ -73,7 +78,18 @@ def _plain_label(result: Result) -> str:
     if result["method"] == UNEDITED:
         return "unedited model"
     preset = result.get("label") or result.get("preset")
-    return f"{result['method']} {preset}" if preset else str(result["method"])
+    name = f"{result['method']} {preset}" if preset else str(result["method"])
+    return ", ".join([name, *_taught(result)])
+
+
+def _taught(result: Result) -> tuple[str, ...]:
+    """What was out of the ordinary in how its edits were taught, in words."""
+    found = []
+    if padding := result.get("padding"):
+        found.append(f"among {padding['count']:,} other edits")
+    if result.get("subjects") == "dropped":
+        found.append("subject not given")
+    return tuple(found)
 
 
 def _check(results: Sequence[Result]) -> None:

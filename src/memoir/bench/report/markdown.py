@@ -30,8 +30,8 @@ def body(parts: list[Section]) -> str:
         blocks += [f"* **{_escaped(who)}**: {_escaped(words)}" for who, words in part.sentences]
         blocks += [line for words in part.remarks for line in ("", _escaped(words))]
         tables = (
-            *(part.headline, part.retention, part.harder, part.fluency, part.routing),
-            *(part.cost, part.drift, part.subsets, part.origins),
+            *(part.headline, part.retention, part.conditions, part.harder, part.fluency),
+            *(part.routing, part.cost, part.drift, part.subsets, part.origins),
         )
         blocks += ["", *(_table(table) for table in tables if table)]
     return "\n".join(blocks).rstrip() + "\n"

@@ -18,6 +18,9 @@ STEMS = ("reliability", "generalization", "locality", "neighbour")
 ROW = 0.56
 """Inches per series."""
 
+LONGEST_NAME = 64
+"""Letters that fit above a bar; a longer name is written smaller."""
+
 CAPTION = (
     "Longer is better; the full bar is free text, the pale one below it teacher forced, the thin line "
     "is the 95 % interval. A good method has long bars everywhere: it knows the fact, recognises it "
@@ -51,7 +54,7 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
         ax.set_xlim(0, 1 if scores else _longest(data_set))
         _frame(ax, len(data_set.series), scores)
         for row, series in enumerate(data_set.series):
-            ax.text(0, row - 0.27, f" {_name(series)}", size=8.5, color=INK)
+            _name(ax, series, row)
             for mode in modes:
                 _bar(ax, series, f"{stem}_{mode}", row)
 
@@ -75,8 +78,11 @@ def _longest(data_set: DataSet) -> float:
     return max([high for high in highs if isfinite(high)], default=1.0)
 
 
-def _name(series: Series) -> str:
-    return series.label if series.edits_nothing else f"{series.label}, {edits_words(series.last.n)}"
+def _name(ax: Axes, series: Series, row: int) -> None:
+    label, edits = series.label, edits_words(series.last.n)
+    name = label if series.edits_nothing else f"{label}, {edits}"
+    size = 8.5 * min(1.0, LONGEST_NAME / len(name))
+    ax.text(0, row - 0.27, f" {name}", size=size, color=INK)
 
 
 def _bar(ax: Axes, series: Series, name: str, row: int) -> None:

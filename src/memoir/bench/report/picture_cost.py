@@ -30,7 +30,7 @@ CAPTION = (
     "lower axis is logarithmic (equal steps multiply the time), and labels give the size of one edit."
 )
 LABELLED = 6
-"""With more spots than this, names stand in the legend."""
+"""With more spots than this, or long names, names stand in the legend."""
 
 _Spot = tuple[Series, float, float]
 
@@ -43,9 +43,13 @@ def cost_picture(data_set: DataSet, name: str) -> Picture | None:
             paint = partial(_paint, spots=spots, metric=metric)
             svg = draw(name, (4.8, 3.0), _says(spots, metric), paint)
             drawing = Drawing(f"{metric_words(metric).capitalize()}, after the last edit", svg)
-            legend = () if len(spots) <= LABELLED else tuple(_key(series) for series, *_ in spots)
+            legend = () if _labelled(spots) else tuple(_key(series) for series, *_ in spots)
             return Picture("What quality costs", CAPTION, (drawing,), legend, wide=True)
     return None
+
+
+def _labelled(spots: list[_Spot]) -> bool:
+    return len(spots) <= LABELLED and not any(series.taught for series, *_ in spots)
 
 
 def _key(series: Series) -> Key:
@@ -71,7 +75,7 @@ def _paint(figure: Figure, spots: list[_Spot], metric: str) -> None:
     _frame(ax, spots, metric)
     for series, x, y in spots:
         ax.plot([x], [y], MARKERS[series.rank % len(MARKERS)], ms=7, color=colour(series), zorder=3)
-    for on_left in (False, True) if len(spots) <= LABELLED else ():
+    for on_left in (False, True) if _labelled(spots) else ():
         _labels(ax, [spot for spot in spots if _is_right(ax, spot) == on_left], on_left)
 
 

@@ -13,7 +13,7 @@ from memoir.bench.report.layout import apart, spaced
 from memoir.bench.report.numbers import score
 from memoir.bench.report.picture import MARKERS, PAPER, Drawing, Picture, axes, draw
 from memoir.bench.report.results import DataSet, Measure, Series
-from memoir.bench.report.series_style import colour, keys, shortened
+from memoir.bench.report.series_style import colour, fit_beside_lines, keys, shortened
 from memoir.bench.report.words import MODES, QUESTIONS
 
 STEMS = ("reliability", "generalization", "locality", "neighbour")
@@ -53,13 +53,14 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
     title = f"{stem.capitalize()}. {QUESTIONS[stem]}" if scores else SURPRISE
 
     def paint(figure: Figure) -> None:
-        labelled = len(data_set.series) <= LABELLED
+        few = len(data_set.series) <= LABELLED
+        labelled = few and fit_beside_lines(data_set)
         ax = axes(figure, 0.42, 0.46, 1.02 if labelled else 0.12, 0.1)
         _frame(ax, data_set, scores)
         for series in data_set.series:
             for mode in modes:
                 _line(ax, series, f"{stem}_{mode}", mode)
-            if labelled:
+            if few:
                 _band(ax, series, [f"{stem}_{mode}" for mode in modes])
         if labelled:
             _label_ends(ax, data_set, stem, modes)

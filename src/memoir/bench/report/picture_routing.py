@@ -1,4 +1,4 @@
-"""Where an edit acts: overlaps by kind of question, and the threshold."""
+"""Where an edit acts: scores by kind of question, and the threshold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from memoir.bench.report.picture import (
 )
 from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.tables_course import thresholds
-from memoir.bench.report.words import KINDS, SHOULD_FIRE, kind_words, parted_kind
+from memoir.bench.report.words import KINDS, SHOULD_FIRE, in_setting, kind_words, parted_kind
 from memoir.metrics.settings import named
 from memoir.surroundings import SETTINGS
 
@@ -28,9 +28,10 @@ ROW = 0.72
 """Inches per kind of question."""
 
 CAPTION = (
-    "Each small panel is one kind of question; a bar's height is the share of questions whose pattern "
-    "overlaps that much with the best stored edit. Right of the line τ the edit acts: blue heaps "
-    "belong right of it, orange heaps left of it, and where they mix no threshold can tell them apart."
+    "Each small panel is one kind of question; a bar's height is the share of questions on which the "
+    "best stored edit has that score. Right of the threshold it acts: blue heaps belong right of the "
+    "line, orange heaps left of it, and where they mix no threshold can tell them apart. Questions "
+    "asked inside conversations have drawings of their own."
 )
 LEGEND = (
     Key("should act", FIRES, "■"),
@@ -39,12 +40,14 @@ LEGEND = (
 
 
 def routing_picture(data_set: DataSet, name: str) -> Picture | None:
-    """One drawing per series that routes by overlap."""
+    """One drawing per condition and series that gives scores."""
     drawings = []
     for i, series in enumerate(data_set.series):
         heaps = _heaps(series.last)
-        if heaps:
-            drawings.append(_drawing(series, heaps, f"{name}-{i}"))
+        for setting in SETTINGS:
+            there = {kind: each for kind, each in heaps.items() if parted_kind(kind)[1] == setting}
+            if there:
+                drawings.append(_drawing(series, setting, there, f"{name}-{i}-{setting}"))
     if not drawings:
         return None
     return Picture(
@@ -65,14 +68,14 @@ def _heaps(point: Checkpoint) -> dict[str, list[float]]:
     return {k: [each / sum(counts[k]) for each in counts[k]] for k in order if sum(counts[k])}
 
 
-def _place(kind: str) -> tuple[int, bool, int]:
-    """Sorts by setting, then those that should act first."""
-    bare, setting = parted_kind(kind)
+def _place(kind: str) -> tuple[bool, int]:
+    """Sorts those that should act first."""
+    bare, _ = parted_kind(kind)
     known = list(KINDS).index(bare) if bare in KINDS else len(KINDS)
-    return SETTINGS.index(setting), bare not in SHOULD_FIRE, known
+    return bare not in SHOULD_FIRE, known
 
 
-def _drawing(series: Series, heaps: dict[str, list[float]], name: str) -> Drawing:
+def _drawing(series: Series, setting: str, heaps: dict[str, list[float]], name: str) -> Drawing:
     height = ROW * len(heaps) + 0.72
 
     def paint(figure: Figure) -> None:
@@ -82,11 +85,11 @@ def _drawing(series: Series, heaps: dict[str, list[float]], name: str) -> Drawin
             _panel(ax, kind, shares, thresholds(series.last))
             _name_panel(ax, kind, series.last)
             ax.tick_params(labelbottom=row == 0)
-            ax.set_xlabel("overlap with the best stored edit" if row == 0 else "")
+            ax.set_xlabel("score of the best stored edit" if row == 0 else "")
         _name_threshold(ax, thresholds(series.last))
 
-    title = f"{series.label}, {edits_words(series.last.n)}"
-    return Drawing(title, draw(name, (4.1, height), _says(series, heaps), paint))
+    title = in_setting(f"{series.label}, {edits_words(series.last.n)}", setting)
+    return Drawing(title, draw(name, (4.1, height), _says(series, setting, heaps), paint))
 
 
 def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None:
@@ -105,8 +108,8 @@ def _panel(ax: Axes, kind: str, shares: list[float], marks: list[float]) -> None
 
 
 def _name_panel(ax: Axes, kind: str, point: Checkpoint) -> None:
-    ax.text(0, 1.06, kind_words(kind), size=8.5, color=INK, transform=ax.transAxes)
     bare, setting = parted_kind(kind)
+    ax.text(0, 1.06, kind_words(bare), size=8.5, color=INK, transform=ax.transAxes)
     fires = point.measure(named(f"fires_{bare}", setting))
     if fires:
         words = f"an edit acts on {100 * fires.value:.1f} %"
@@ -117,16 +120,17 @@ def _name_threshold(ax: Axes, marks: list[float]) -> None:
     """Above the topmost panel."""
     if marks:
         look: dict[str, Any] = {"color": INK, "transform": ax.get_xaxis_transform()}
-        words = "τ = " + ", ".join(about(mark) for mark in marks)
+        words = "threshold " + ", ".join(about(mark) for mark in marks)
         ax.text(marks[0], 1.46, words, ha="center", size=9, **look)
         ax.plot([marks[0]] * 2, [1, 1.42], lw=0.6, clip_on=False, **look)
 
 
-def _says(series: Series, heaps: dict[str, list[float]]) -> str:
+def _says(series: Series, setting: str, heaps: dict[str, list[float]]) -> str:
     marks = thresholds(series.last)
     parts = []
     for kind, shares in heaps.items():
         middle = sum((i + 0.5) / len(shares) * share for i, share in enumerate(shares))
-        parts.append(f"{kind_words(kind)} {middle:.2f}")
-    at = f"; an edit acts from τ = {', '.join(about(mark) for mark in marks)}" if marks else ""
-    return f"{series.label}, mean overlap by kind of question: {', '.join(parts)}{at}."
+        parts.append(f"{kind_words(parted_kind(kind)[0])} {middle:.2f}")
+    who = in_setting(series.label, setting)
+    at = f"; an edit acts from {', '.join(about(mark) for mark in marks)}" if marks else ""
+    return f"{who}, mean score by kind of question: {', '.join(parts)}{at}."

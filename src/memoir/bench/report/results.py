@@ -70,6 +70,7 @@ class Series:
     Attributes:
         label: how readers tell it apart from others.
         rank: its place among all labels of the report; gives its colour.
+        taught: what was out of the ordinary in how its edits were taught, in words.
     """
 
     label: str
@@ -77,6 +78,7 @@ class Series:
     model: str
     rank: int
     checkpoints: tuple[Checkpoint, ...]
+    taught: tuple[str, ...] = ()
 
     @property
     def last(self) -> Checkpoint:

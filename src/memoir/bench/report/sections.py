@@ -12,6 +12,7 @@ from memoir.bench.report.picture_curves import curves
 from memoir.bench.report.picture_routing import routing_picture
 from memoir.bench.report.results import DataSet
 from memoir.bench.report.table import Table
+from memoir.bench.report.tables_conditions import conditions
 from memoir.bench.report.tables_course import harder, retention, routing, subsets
 from memoir.bench.report.tables_fluency import fluency
 from memoir.bench.report.tables_full import everything, origins, settings
@@ -33,6 +34,7 @@ class Section:
     curves: Picture | None
     retention: Table | None
     bars: Picture | None
+    conditions: Table | None
     harder: Table | None
     fluency: Table | None
     routing_picture: Picture | None
@@ -63,6 +65,7 @@ def _section(data_set: DataSet, name: str) -> Section:
         curves=curves(data_set, f"{name}-curves"),
         retention=retention(data_set),
         bars=bars(data_set, f"{name}-bars"),
+        conditions=conditions(data_set),
         harder=harder(data_set),
         fluency=fluency(data_set),
         routing_picture=routing_picture(data_set, f"{name}-routing"),

@@ -23,6 +23,12 @@ def key_of(series: Series) -> Key:
     return Key(series.label, colour(series), GLYPHS[series.rank % len(GLYPHS)])
 
 
+def fit_beside_lines(data_set: DataSet) -> bool:
+    """Whether its labels, shortened, still tell its series apart."""
+    labels = [shortened(each.label) for each in data_set.series]
+    return len(set(labels)) == len(labels)
+
+
 def shortened(label: str) -> str:
     """A label that fits beside a line."""
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"

@@ -5,25 +5,16 @@ from __future__ import annotations
 from memoir.bench.report.numbers import MISSING, about, score
 from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, measured
+from memoir.bench.report.tables_conditions import SCORES, conditions, free_text
 from memoir.bench.report.tables_headline import headline_metrics, metric_columns
-from memoir.bench.report.words import (
-    SHOULD_FIRE,
-    in_setting,
-    kind_words,
-    metric_words,
-    parted_metric,
-)
-from memoir.metrics.settings import BESIDES
+from memoir.bench.report.words import SHOULD_FIRE, kind_words, metric_words, parted_metric
 
 HARDER = (
-    *(
-        f"{stem}_{setting}"
-        for setting in BESIDES
-        for stem in ("reliability", "generalization", "locality")
-    ),
     "alias_fg",
     "consequence_fg",
     "attribute_fg",
+    "same_subject_fg",
+    "forgetfulness_fg",
     "ood_tf",
     "ood_unedited_tf",
     "ood_perplexity",
@@ -49,7 +40,8 @@ def retention(data_set: DataSet) -> Table | None:
 
 def harder(data_set: DataSet) -> Table | None:
     """Questions beyond the papers' three, at the last checkpoint."""
-    names = [name for name in HARDER if data_set.has(name)]
+    shown = [free_text(stem, "bare") for stem in SCORES] if conditions(data_set) else []
+    names = [name for name in HARDER if data_set.has(name) and name not in shown]
     if not names:
         return None
     rows = [
@@ -57,18 +49,20 @@ def harder(data_set: DataSet) -> Table | None:
         for each in data_set.series
         if any(each.last.measure(name) for name in names)
     ]
-    caption = "What a user would also ask: in a chat, about somebody else, about what follows."
+    caption = (
+        "What a user would also ask: by another name, about what follows, about somebody else."
+    )
     columns = (*_WHO, *(Column(metric_words(name)) for name in names))
     return Table("Harder questions", caption, columns, tuple(rows))
 
 
 def routing(data_set: DataSet) -> Table | None:
-    """How often an edit fires, by kind of question, at the last checkpoint."""
+    """How often an edit fires on bare questions of each kind, at the last checkpoint."""
     names = [
         name
         for each in data_set.series
         for name in each.last.names()
-        if name.startswith(("fires_", "right_edit_"))
+        if name.startswith(("fires_", "right_edit_")) and parted_metric(name)[1] == "bare"
     ]
     if not names:
         return None
@@ -79,10 +73,10 @@ def routing(data_set: DataSet) -> Table | None:
         if any(each.last.measure(name) for name in ordered)
     ]
     caption = (
-        "Share of questions on which some edit acts: it should be near 1 in the columns of the first "
-        "kind, near 0 in those of the second."
+        "Share of bare questions on which some edit acts: it should be near 1 in the columns of the "
+        "first kind, near 0 in those of the second. It acts if its score reaches the threshold."
     )
-    columns = (*_WHO, Column("threshold τ"), *(_routing_column(name) for name in ordered))
+    columns = (*_WHO, Column("threshold"), *(_routing_column(name) for name in ordered))
     return Table("When edits act", caption, columns, tuple(rows))
 
 
@@ -135,17 +129,18 @@ def _wanted(name: str) -> bool:
 
 
 def _kind(name: str) -> str:
-    return parted_metric(name)[0].removeprefix("fires_").removeprefix("right_edit_")
+    return name.removeprefix("fires_").removeprefix("right_edit_")
 
 
 def _routing_column(name: str) -> Column:
-    words = in_setting(kind_words(_kind(name)), parted_metric(name)[1])
     right = "the right edit acts: " if name.startswith("right_") else ""
-    return Column(right + words, "should act" if _wanted(name) else "should stay silent")
+    return Column(
+        right + kind_words(_kind(name)), "should act" if _wanted(name) else "should stay silent"
+    )
 
 
 def thresholds(point: Checkpoint) -> list[float]:
-    """The different thresholds τ of a checkpoint's seeds."""
+    """The different thresholds of a checkpoint's seeds."""
     given = [result.get("settings") or {} for result in point.results]
     # Older results have it under its former name.
     found = {each.get("threshold", each.get("overlap_threshold")) for each in given}

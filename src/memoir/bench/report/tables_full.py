@@ -9,11 +9,12 @@ from memoir.bench.report.results import Checkpoint, DataSet, Result, Series
 from memoir.bench.report.table import Cell, Column, Row, Table
 from memoir.bench.report.tables_course import subset_words
 from memoir.bench.report.words import means
+from memoir.metrics.fluency import UNEDITED
 
 
 def everything(series: Series) -> Table:
     """Every metric of a series at every checkpoint, in full."""
-    places = [("metrics",), *_subset_places(series), ("immediate",)]
+    places = [("metrics",), *_subset_places(series), ("immediate",), ("ratios",)]
     rows = [
         _row(series, name, place)
         for place in places
@@ -97,7 +98,11 @@ def _subset_places(series: Series) -> list[tuple[str, ...]]:
 
 
 def _row(series: Series, name: str, place: tuple[str, ...]) -> Row:
-    prefix = {"immediate": "right after its edit: ", "subsets": f"{subset_words(place[-1])}: "}
+    prefix = {
+        "immediate": "right after its edit: ",
+        "subsets": f"{subset_words(place[-1])}: ",
+        "ratios": f"ratio to {'unedited' if name in UNEDITED else 'bare'}: ",
+    }
     who = Cell(prefix.get(place[0], "") + name, means(name))
     return Row((who, *(_full_cell(point, name, place) for point in series.checkpoints)))
 

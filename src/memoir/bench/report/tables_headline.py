@@ -6,7 +6,7 @@ from memoir.bench.report.numbers import MISSING, range_of, score
 from memoir.bench.report.published import Published, published
 from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, mark_best, measured
-from memoir.bench.report.words import MODES, lower_is_better
+from memoir.bench.report.words import MODES, data_set_title, lower_is_better
 
 STEMS = ("reliability", "generalization", "locality", "neighbour")
 PERPLEXITY = "reliability_perplexity"
@@ -14,10 +14,17 @@ PERPLEXITY = "reliability_perplexity"
 CAPTION = (
     "After all edits were made. A score is a share of n questions, from 0 to 1, and higher is better. "
     "In square brackets the 95 % interval: where it would be expected if the questions were drawn "
-    "again. Bold: best of those with as many edits, and its interval overlaps no other."
+    "again. Bold: best of those with as many edits, taught alike, and its interval overlaps no other."
 )
 SEEDS = (
     "Where several seeds were run, the mean, and in round brackets the least and the most of them."
+)
+PADDED = (
+    "“Among other edits”: so many of {} were made before these and are in force beside them; they are "
+    "not asked about."
+)
+DROPPED = (
+    "“Subject not given”: the editor was told prompt and answer alone, not what they are about."
 )
 NOT_COMPARABLE = (
     "Rows marked “published” are copied from papers: measured by others, with the model named in the "
@@ -35,7 +42,8 @@ def headline(data_set: DataSet) -> Table:
     )
     theirs = tuple(_published_row(each, names) for each in _papers(data_set))
     several = any(len(each.last.results) > 1 for each in data_set.series)
-    notes = ((SEEDS,) if several else ()) + ((NOT_COMPARABLE, _measure(data_set)) if theirs else ())
+    notes = ((SEEDS,) if several else ()) + _how_taught(data_set)
+    notes += (NOT_COMPARABLE, _measure(data_set)) if theirs else ()
     return Table("The scores", CAPTION, _columns(names), ours + theirs, notes)
 
 
@@ -78,14 +86,19 @@ def _best_marked(data_set: DataSet, names: list[str]) -> dict[str, list[Cell]]:
     for name in names:
         found = [each.last.measure(name) for each in data_set.series]
         cells = [measured(one, score(one.value) if one else "") for one in found]
-        for n in {each.last.n for each in data_set.series}:
+        for kind in {_comparable(each) for each in data_set.series}:
             alike = [
-                None if each.edits_nothing or each.last.n != n else one
+                None if each.edits_nothing or _comparable(each) != kind else one
                 for each, one in zip(data_set.series, found, strict=True)
             ]
             cells = mark_best(cells, alike, lower_is_better(name))
         marked[name] = cells
     return marked
+
+
+def _comparable(series: Series) -> tuple[int, tuple[str, ...]]:
+    """The same for series of which one may be called the best."""
+    return series.last.n, series.taught
 
 
 def _papers(data_set: DataSet) -> list[Published]:
@@ -97,6 +110,14 @@ def _published_row(row: Published, names: list[str]) -> Row:
     cells = [Cell(MISSING if one is None else f"{one:.2f}") for one in scores]
     who = Cell(row.method, row.source)
     return Row((who, Cell(row.model), Cell(f"{row.n:,}"), *cells, Cell(MISSING)), "published")
+
+
+def _how_taught(data_set: DataSet) -> tuple[str, ...]:
+    results = [result for each in data_set.series for result in each.last.results]
+    sets = {data_set_title(each["name"]) for result in results if (each := result.get("padding"))}
+    padded = PADDED.format(" or ".join(sorted(sets)))
+    dropped = any(result.get("subjects") == "dropped" for result in results)
+    return ((padded,) if sets else ()) + ((DROPPED,) if dropped else ())
 
 
 def _measure(data_set: DataSet) -> str:

@@ -6,6 +6,7 @@ from functools import cache
 
 from memoir import metrics
 from memoir.metrics.base import Output
+from memoir.metrics.settings import BESIDES
 
 MODES = {"fg": "free text", "tf": "teacher forced"}
 """The two ways of asking, first the one that a user meets."""
@@ -59,25 +60,16 @@ _ABOUT = {
     "description; another text about the same thing, written by others, tests what was learned.",
 }
 
-_SETTING_WORDS = {
+CONDITIONS = {
+    "bare": "bare",
     "chat": "in chat",
     "system": "behind a system prompt",
-    "turns": "after other turns",
-    "document": "after a document",
+    "turns": "after earlier turns",
+    "document": "behind a document",
 }
+"""Settings in plain words."""
 
-_MODE_WORDS = {
-    **MODES,
-    "exact": "free text, exact",
-    "contains": "free text, contained",
-    **{
-        setting + form: words + more
-        for setting, words in _SETTING_WORDS.items()
-        for form, more in (("", ""), ("_exact", ", exact"), ("_contains", ", contained"))
-    },
-    "judge": "judged",
-    "perplexity": "perplexity",
-}
+_MODE_WORDS = {**MODES, "perplexity": "perplexity"}
 
 
 def data_set_title(name: str) -> str:
@@ -102,21 +94,20 @@ def parted_metric(name: str) -> tuple[str, str]:
 
 def in_setting(words: str, setting: str) -> str:
     """Words for something that was asked in a setting."""
-    return words if setting == "bare" else f"{words}, {_SETTING_WORDS[setting]}"
+    return words if setting == "bare" else f"{words}, {CONDITIONS[setting]}"
 
 
 def kind_words(kind: str) -> str:
-    """A kind of question in plain words, with its setting."""
-    bare, setting = parted_kind(kind)
-    return in_setting(KINDS.get(bare, bare.replace("_", " ")), setting)
+    """A kind of question in plain words."""
+    return KINDS.get(kind, kind.replace("_", " "))
 
 
 def metric_words(name: str) -> str:
     """A metric's name in plain words: ``reliability_fg`` is "reliability, free text"."""
-    stem, _, mode = name.partition("_")
-    if mode in _MODE_WORDS:
-        return f"{stem}, {_MODE_WORDS[mode]}"
-    return name.replace("_", " ")
+    stem, _, mode = name.rpartition("_")
+    if mode not in _MODE_WORDS:
+        return name.replace("_", " ")
+    return f"{stem.replace('_', ' ')}, {_MODE_WORDS[mode]}"
 
 
 def means(name: str) -> str:
@@ -133,7 +124,7 @@ def lower_is_better(name: str) -> bool:
 
 def _parted(name: str, seam: str) -> tuple[str, str]:
     stem, _, setting = name.rpartition(seam)
-    return (stem, setting) if stem and setting in _SETTING_WORDS else (name, "bare")
+    return (stem, setting) if stem and setting in BESIDES else (name, "bare")
 
 
 @cache
