@@ -108,3 +108,14 @@ def test_further_pairs_of_one_class_teach_which_differences_do_not_count() -> No
         return float(plda.score(one, one) - plda.score(one, other))
 
     assert difference(after) < difference(before) / 4
+
+
+def test_no_projected_vectors_score_higher_than_the_highest() -> None:
+    plda = fit_plda(*mixture(60, 8, seed=1), dims=MEANINGFUL)
+    random = torch.Generator().manual_seed(5)
+    some = plda.project(3 * torch.randn(2000, FEATURES, generator=random))
+    scores = torch.cat([plda.score(some, some), plda.score(some, some.roll(1, 0))])
+    assert float(scores.max()) <= plda.highest * (1 + 1e-5)
+    best = torch.zeros(1, MEANINGFUL)
+    best[0, (plda.own + plda.cross / 2).argmax()] = plda.length
+    assert float(plda.score(best, best)) == pytest.approx(plda.highest, rel=1e-5)

@@ -91,6 +91,17 @@ def test_more_than_that_is_another_word(word: str, other: str) -> None:
     assert shares(filed(a=subject(**{word: 1.0})), other) == {}
 
 
+def test_a_word_that_the_vocabulary_holds_is_no_misspelt_name() -> None:
+    lookup = filed(a=subject(hounds=1.0), b=subject(vellaby=1.0))
+    assert shares(lookup, "house hounda velaby") == {"a": TYPO, "b": TYPO}
+    found = lookup.candidates(["hounda", "velaby"], 0.1, 9, plain={"hounda"})
+    assert [each.key for each in found] == ["b"]
+    named = filed(a=subject(wroten=1.0)).named_in("Who wrote Hamlet?", 9, RARITY)
+    assert named == []  # "wrote" is one piece
+    ((key, _),) = filed(a=subject(hamleta=1.0)).named_in("Who wrote Hamlet?", 9, RARITY)
+    assert key == "a"
+
+
 def test_a_right_word_beside_a_typo_of_it_counts_in_full() -> None:
     assert shares(filed(a=subject(vellaby=1.0)), "vellaby velaby") == {"a": 1.0}
 

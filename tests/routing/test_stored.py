@@ -103,6 +103,19 @@ def test_removed_edits_leave_no_trace(router: MeaningRouter) -> None:
     assert not any(kept(router).values())
 
 
+def test_a_subject_too_unlike_is_not_read_about(
+    host: Host, few_background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a threshold that no relation could lift it over, no model is run."""
+    strict = MeaningRouter(host, learnt_for(host).learnt, 1.1)
+    add(strict, EDITS)
+    monkeypatch.setattr(host, "residual", None)
+    (match,) = ask(strict, "Where is the seat of Acme Rockets?")
+    assert match.edit_id in ("0", "2")
+    assert not match.fired
+    assert match.evidence.keys() == {"words", "subject", "beside"}
+
+
 def test_embeddings_are_refused_with_what_to_do_instead(router: MeaningRouter) -> None:
     add(router, EDITS)
     real = torch.ones(1, 3, dtype=torch.bool)

@@ -54,6 +54,12 @@ class Plda:
         scaled = (vectors.float() - self.centre) / self.spread
         return F.normalize(scaled @ self.directions, dim=-1) * self.length
 
+    @property
+    def highest(self) -> float:
+        """A score that no projected vectors exceed: x y ≤ (x² + y²) / 2, and their length is known."""
+        most = (self.own + self.cross / 2).max() * 2 * self.length**2
+        return float(most) * (2.5 / self.cross.numel())
+
     def score(self, a: Float[Tensor, "n dims"], b: Float[Tensor, "n dims"]) -> Float[Tensor, " n"]:
         """Log-likelihood ratios of "same class" for aligned projected vectors, per direction: about
         −2 to 1 whatever the number of directions."""

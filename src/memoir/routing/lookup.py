@@ -10,7 +10,7 @@ What a subject scores does not depend on what else is filed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from memoir.routing.subject import Found, Named, find
@@ -21,6 +21,10 @@ SHORTEST_TYPO = 5
 
 TYPO = 0.9
 """What a misspelt word counts."""
+
+ONE_PIECE = 1.0
+"""Rarity that words of one piece of the vocabulary do not exceed: such a word is what it is ("thank"),
+and no misspelt name ("Thanh")."""
 
 HEAVY = 0.4
 """A subject is filed under words with at least this share of its heaviest word's weight."""
@@ -44,12 +48,21 @@ class Candidate(NamedTuple):
     hits: dict[str, str]
 
 
+class _Filed(NamedTuple):
+    """A filed subject: its words with their weights, the heavy ones, and the sum."""
+
+    subject: Named
+    weights: Mapping[str, float]
+    heavy: Sequence[str]
+    total: float
+
+
 class Lookup:
     """Subjects by their words."""
 
     def __init__(self) -> None:
-        self._subjects: dict[str, Named] = {}
-        self._filed: defaultdict[str, list[str]] = defaultdict(list)
+        self._subjects: dict[str, _Filed] = {}
+        self._filed: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._misspelt: defaultdict[str, list[str]] = defaultdict(list)
 
     def __len__(self) -> int:
@@ -57,17 +70,19 @@ class Lookup:
 
     def add(self, key: str, subject: Named) -> None:
         """File a subject. The key must be new."""
-        self._subjects[key] = subject
-        for word in _heavy(subject):
+        weights = dict(zip(subject.words, subject.weights, strict=True))
+        heavy = _heavy(subject)
+        self._subjects[key] = _Filed(subject, weights, heavy, sum(weights.values()))
+        for word in heavy:
             if word not in self._filed and _may_be_misspelt(word):
                 for form in _shortened(word):
                     self._misspelt[form].append(word)
-            self._filed[word].append(key)
+            self._filed[word][key] = None
 
     def remove(self, key: str) -> None:
         """Take a subject out."""
-        for word in _heavy(self._subjects.pop(key)):
-            self._filed[word].remove(key)
+        for word in self._subjects.pop(key).heavy:
+            del self._filed[word][key]
             if self._filed[word]:
                 continue
             del self._filed[word]
@@ -80,18 +95,28 @@ class Lookup:
     def named_in(self, sentence: str, most: int, rarity: Rarity) -> list[tuple[str, Found]]:
         """Keys of the subjects that a sentence names, and where; the best ``most`` and their equals."""
         found = words(sentence)
+        texts = [word.text for word in found]
+        plain = {text for text in texts if rarity.alone(text) <= ONE_PIECE}
         named_there = []
-        for each in self.candidates([word.text for word in found], LEAST_SHARE, most):
-            where = find(sentence, found, self._subjects[each.key], each.hits, rarity)
+        for each in self.candidates(texts, LEAST_SHARE, most, plain):
+            where = find(sentence, found, self._subjects[each.key].subject, each.hits, rarity)
             if where is not None:
                 share = min(each.share, where.share)
                 named_there.append((each.key, where._replace(share=share)))
         return named_there
 
-    def candidates(self, sentence: Iterable[str], least: float, most: int) -> list[Candidate]:
+    def candidates(
+        self, sentence: Iterable[str], least: float, most: int, plain: Container[str] = ()
+    ) -> list[Candidate]:
         """Subjects of which the sentence has at least a share of ``least``: the best ``most``, and
-        those as good as the last of them, such as further facts about one subject."""
-        variants = {word: self._variants(word) for word in dict.fromkeys(sentence)}
+        those as good as the last of them, such as further facts about one subject.
+
+        Words in ``plain`` are not taken for misspelt ones.
+        """
+        variants = {
+            word: self._variants(word, may_slip=word not in plain)
+            for word in dict.fromkeys(sentence)
+        }
         keys = {key for filed in variants.values() for word in filed for key in self._filed[word]}
         found = []
         for key in keys:
@@ -102,9 +127,7 @@ class Lookup:
         return [each for each in found if each.share >= found[:most][-1].share]
 
     def _candidate(self, key: str, variants: Mapping[str, Mapping[str, float]]) -> Candidate:
-        subject = self._subjects[key]
-        weights = dict(zip(subject.words, subject.weights, strict=True))
-        heavy = _heavy(subject)
+        _, weights, heavy, total = self._subjects[key]
         hits: dict[str, str] = {}
         worth: dict[str, float] = {}
         for word, meant in variants.items():
@@ -113,13 +136,12 @@ class Lookup:
                     hits[word] = one
                     worth[one] = max(worth.get(one, 0.0), 1.0 if one == word else meant[one])
                     break
-        total = sum(weights.values())
         return Candidate(key, sum(weights[w] * s for w, s in worth.items()) / total, hits)
 
-    def _variants(self, word: str) -> dict[str, float]:
+    def _variants(self, word: str, may_slip: bool) -> dict[str, float]:
         """Filed words that a word may stand for, with what each counts."""
         meant = {word: 1.0} if word in self._filed else {}
-        if _may_be_misspelt(word):
+        if may_slip and _may_be_misspelt(word):
             shortened = _shortened(word)
             near = {each for form in (word, *shortened) for each in self._misspelt.get(form, ())}
             near |= {form for form in shortened if form in self._filed}

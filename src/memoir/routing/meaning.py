@@ -69,7 +69,7 @@ class MeaningRouter:
         self._stored: dict[str, Tensor] = {}
         self._subjects: dict[str, int] = {}
         self._prompts: dict[str, list[str]] = {}
-        self._exact: dict[str, str] = {}
+        self._exact: dict[str, dict[str, None]] = {}
 
     # ------------------------------------------------------------------ what is stored
 
@@ -96,20 +96,16 @@ class MeaningRouter:
         self._subjects[id] = len(subjects)
         self._prompts[id] = [_normal(text) for text in (edit.prompt, *edit.phrasings)]
         for text in self._prompts[id]:
-            self._exact[text] = id
+            self._exact.setdefault(text, {})[id] = None
 
     def remove(self, id: str) -> None:
         for number in range(self._subjects.pop(id)):
             self._lookup.remove(f"{id} {number}")
         del self._stored[id]
-        for text in self._prompts.pop(id):
-            if self._exact[text] == id:
-                # An earlier edit of the very same prompt answers again.
-                others = [each for each, prompts in self._prompts.items() if text in prompts]
-                if others:
-                    self._exact[text] = others[-1]
-                else:
-                    del self._exact[text]
+        for text in dict.fromkeys(self._prompts.pop(id)):
+            del self._exact[text][id]
+            if not self._exact[text]:
+                del self._exact[text]
 
     def evidence(self) -> dict[str, Any]:
         vectors = sum(tensor.numel() * tensor.element_size() for tensor in self._stored.values())
@@ -142,9 +138,9 @@ class MeaningRouter:
         """The edit whose prompt the text ends with, from the beginning of a sentence on."""
         parts = sentences(text)
         for start in range(len(parts)):
-            id = self._exact.get(_normal(" ".join(parts[start:])))
-            if id is not None:
-                return id
+            same = self._exact.get(_normal(" ".join(parts[start:])))
+            if same:
+                return next(reversed(same))  # of several edits of one prompt the last
         return None
 
     def _asked(self, text: str) -> list[Asked]:
@@ -182,8 +178,16 @@ class MeaningRouter:
         return [(key.split()[0], found) for key, found in named_there]
 
     def _judged(self, asked: Sequence[Asked]) -> Match:
-        """The edit most likely meant."""
-        flat = [(each, pattern) for each in asked for pattern in each.patterns]
+        """The edit most likely meant.
+
+        A sentence is read only if the subject it names is so like the edit's that it may fire.
+        """
+        at_most = [(self._at_most(each.found), each) for each in asked]
+        likely = [each for most, each in at_most if most >= self.threshold]
+        if not likely:
+            most, each = max(at_most, key=lambda pair: pair[0])
+            return Match(each.id, round(most, 6), self.threshold, _evidence(each.found))
+        flat = [(each, pattern) for each in likely for pattern in each.patterns]
         distinct = dict.fromkeys(pattern for _, pattern in flat)
         # Each alone: in a batch, the patterns of other edits would move its last bits.
         vectors = {pattern: self._relations.of([pattern])[0] for pattern in distinct}
@@ -200,14 +204,21 @@ class MeaningRouter:
             each.id,
             round(probability, 6),
             self.threshold,
-            {
-                "words": list(each.found.words),
-                "subject": round(each.found.share, 4),
-                "beside": round(each.found.beside, 4),
-                "relation": round(alike, 4),
-                "pattern": pattern,
-            },
+            _evidence(each.found) | {"relation": round(alike, 4), "pattern": pattern},
         )
+
+    def _at_most(self, found: Found) -> float:
+        """The probability if the very same were asked."""
+        return self._learnt.probability(features([found], self._relations.highest))
+
+
+def _evidence(found: Found) -> dict[str, Any]:
+    """What a match of subjects rests on."""
+    return {
+        "words": list(found.words),
+        "subject": round(found.share, 4),
+        "beside": round(found.beside, 4),
+    }
 
 
 def _called(alias: str, rarity: Rarity) -> Named:

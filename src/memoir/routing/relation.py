@@ -78,6 +78,11 @@ class Relations:
             return torch.zeros(0, self._plda.cross.numel(), dtype=torch.float16)
         return self._plda.project(self._reader(sentences)).half()
 
+    @property
+    def highest(self) -> Float[Tensor, " 1"]:
+        """What :meth:`alike` never exceeds."""
+        return torch.tensor([self._plda.highest])
+
     def alike(self, a: Float[Tensor, "n dims"], b: Float[Tensor, "n dims"]) -> Float[Tensor, " n"]:
         """How much aligned vectors ask the same: about −2 (no) to 1 (yes)."""
         return self._plda.score(a, b)
