@@ -30,9 +30,11 @@ model: setup                ## fetch and prepare the default model, once
 	touch $@
 
 benchmarks: model           ## measure everything in docs/benchmarks.md again (hours; can be resumed)
+	$(BIN)/python benchmarks/pairs.py
 	for plan in benchmarks/*.toml; do \
 		$(BIN)/memoir bench run $$plan --results benchmarks/results || exit 1; done
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/tables.py
 
 clean:

@@ -7,13 +7,14 @@ python benchmarks/tables.py [--check]
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from common import read
+from cost_tables import draw_size, size, speed
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
 
@@ -21,6 +22,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 SPEED = RESULTS / "speed.json"
+SIZE = RESULTS / "size.json"
+SIZE_PICTURE = PAGE.parent / "images" / "size.svg"
 
 HEAD = """# Benchmarks
 
@@ -51,6 +54,7 @@ def main() -> None:
         PAGE.write_text(page, "utf-8")
         with TemporaryDirectory() as folder:
             shutil.move(write_report(results(), Path(folder)).html, PAGE.with_suffix(".html"))
+        draw_size(read(SIZE), SIZE_PICTURE)
     elif PAGE.read_text("utf-8") != page:
         sys.exit("docs/benchmarks.md does not match benchmarks/results; run benchmarks/tables.py")
 
@@ -60,68 +64,16 @@ def whole_page() -> str:
     commands = [
         f"memoir bench run benchmarks/{plan.name} --results benchmarks/results" for plan in plans
     ]
-    commands.append("python benchmarks/speed.py")
+    commands += ["python benchmarks/speed.py", "python benchmarks/size.py"]
     head = HEAD.format(commands="\n".join(commands))
-    return "\n".join([head, markdown(results()), *speed(json.loads(SPEED.read_text("utf-8")))])
+    picture = str(SIZE_PICTURE.relative_to(PAGE.parent))
+    costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
+    return "\n".join([head, markdown(results()), *costs])
 
 
 def results() -> list[dict[str, Any]]:
-    return read_results(sorted(path for path in RESULTS.glob("*.json") if path != SPEED))
-
-
-def speed(result: dict[str, Any]) -> list[str]:
-    lines = [
-        "## Cost, SmolLM2-135M-Instruct",
-        "",
-        "`python benchmarks/speed.py`",
-        "",
-        f"Decoding with {result['edits_in_force']} edits in force, as a ratio to the unedited "
-        "model in the same turn (median, least and most of the turns):",
-        "",
-        "| batch | unedited, tokens/s | no edit fires | an edit fires |",
-        "|---|---|---|---|",
-    ]
-    for name, row in result["decoding"].items():
-        ratios = [
-            f"{row[kind]['median']:.3f} ({row[kind]['min']:.2f}–{row[kind]['max']:.2f})"
-            for kind in ("ratio_no_edit_fires", "ratio_edit_fires")
-        ]
-        lines.append(
-            f"| {name.removeprefix('batch_')} | {row['tokens_per_second_unedited']} "
-            f"| {' | '.join(ratios)} |"
-        )
-    if asked := result.get("asking"):
-        lines += [
-            "",
-            f"Asking {asked['questions']} questions about {asked['records']} ZsRE records, fed and in "
-            f"free text: {asked['seconds']:.1f} s batched from shared prefills, "
-            f"{asked['seconds_one_by_one']:.1f} s one by one (ratio {asked['ratio']:.2f}).",
-        ]
-    lines += [
-        "",
-        "Editing, on the first ZsRE records, in one run. Reading is the lower layers and, for the",
-        "default preset, the unedited model's own continuation that anchors the edit.",
-        "",
-        "| | n | seconds per edit | reading | fitting | writing | steps | bytes per edit |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, row in result["editing"].items():
-        stages = row["stages"]
-        lines.append(
-            f"| {name} | {row['n']} | {row['seconds_per_edit']:.2f} | {stages['read']:.3f} "
-            f"| {stages['fit']:.3f} | {stages['write']:.3f} | {row['steps']} "
-            f"| {row['bytes_per_edit']:,} |"
-        )
-    lines += ["", provenance(result)]
-    return lines
-
-
-def provenance(result: dict[str, Any]) -> str:
-    """Where the numbers come from, one line."""
-    versions = result["versions"]
-    return (
-        f"Measured: {result['date']}, commit {result['commit']}, {result['machine']}, "
-        f"torch {versions['torch']}, transformers {versions['transformers']}.\n"
+    return read_results(
+        sorted(path for path in RESULTS.glob("*.json") if path not in (SPEED, SIZE))
     )
 
 
