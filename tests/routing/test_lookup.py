@@ -91,6 +91,12 @@ def test_more_than_that_is_another_word(word: str, other: str) -> None:
     assert shares(filed(a=subject(**{word: 1.0})), other) == {}
 
 
+def test_light_words_of_a_name_may_be_misspelt_once_a_heavy_one_is_there() -> None:
+    lookup = filed(a=subject(wright=0.2, sewall=1.0))
+    assert shares(lookup, "wrjght sewall") == {"a": round((1 + 0.2 * TYPO) / 1.2, 4)}
+    assert shares(lookup, "wrjght", least=0.0) == {}
+
+
 def test_a_word_that_the_vocabulary_holds_is_no_misspelt_name() -> None:
     lookup = filed(a=subject(hounds=1.0), b=subject(vellaby=1.0))
     assert shares(lookup, "house hounda velaby") == {"a": TYPO, "b": TYPO}
@@ -149,14 +155,20 @@ def plain_share(weights: dict[str, float], sentence: Iterable[str]) -> float | N
     """The share of one subject, looked at alone; None if none of its heavy words is there."""
     heavy = {word for word, each in weights.items() if each >= HEAVY * max(weights.values())}
     worth: dict[str, float] = {}
+    left = set()
     for word in sentence:
         near = sorted(slips(word) & heavy) if len(word) >= SHORTEST_TYPO else []
         if word in weights:
             worth[word] = 1.0
         elif near:
             worth[near[0]] = max(worth.get(near[0], 0.0), TYPO)
+        elif len(word) >= SHORTEST_TYPO:
+            left.add(word)
     if not worth.keys() & heavy:
         return None
+    for word in sorted(left):  # light words, each misspelt once
+        light = sorted(w for w in slips(word) & weights.keys() - worth.keys() if len(w) >= 5)
+        worth |= dict.fromkeys(light[:1], TYPO)
     return sum(weights[word] * each for word, each in worth.items()) / sum(weights.values())
 
 

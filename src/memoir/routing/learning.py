@@ -38,7 +38,7 @@ LONGEST_PATTERN = 120
 MOST_LINKED = 40
 """Patterns of one relation that pairs of one's own make known."""
 
-MAY_FIRE = {"relation": 0.05, "sibling": 0.15, "unrelated": 0.001}
+MAY_FIRE = {"relation": 0.04, "sibling": 0.15, "unrelated": 0.001}
 """Share of each kind of pair that may fire at the threshold."""
 
 

@@ -10,7 +10,7 @@ What a subject scores does not depend on what else is filed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from memoir.routing.subject import Found, Named, find
@@ -114,19 +114,22 @@ class Lookup:
         Words in ``plain`` are not taken for misspelt ones.
         """
         variants = {
-            word: self._variants(word, may_slip=word not in plain)
+            word: self._variants(word, word not in plain and _may_be_misspelt(word))
             for word in dict.fromkeys(sentence)
         }
+        slips = {word for word in variants if word not in plain and _may_be_misspelt(word)}
         keys = {key for filed in variants.values() for word in filed for key in self._filed[word]}
         found = []
         for key in keys:
-            candidate = self._candidate(key, variants)
+            candidate = self._candidate(key, variants, slips)
             if candidate.share >= least:
                 found.append(candidate)
         found.sort(key=lambda each: (-each.share, each.key))
         return [each for each in found if each.share >= found[:most][-1].share]
 
-    def _candidate(self, key: str, variants: Mapping[str, Mapping[str, float]]) -> Candidate:
+    def _candidate(
+        self, key: str, variants: Mapping[str, Mapping[str, float]], slips: Set[str]
+    ) -> Candidate:
         _, weights, heavy, total = self._subjects[key]
         hits: dict[str, str] = {}
         worth: dict[str, float] = {}
@@ -136,12 +139,18 @@ class Lookup:
                     hits[word] = one
                     worth[one] = max(worth.get(one, 0.0), 1.0 if one == word else meant[one])
                     break
+        # Its light words may be misspelt as well, once a heavy one is there.
+        for word in sorted(slips - hits.keys()) if hits else ():
+            for one in sorted(weights.keys() - worth.keys()):
+                if _may_be_misspelt(one) and _is_slip_of(word, one):
+                    hits[word], worth[one] = one, TYPO
+                    break
         return Candidate(key, sum(weights[w] * s for w, s in worth.items()) / total, hits)
 
     def _variants(self, word: str, may_slip: bool) -> dict[str, float]:
         """Filed words that a word may stand for, with what each counts."""
         meant = {word: 1.0} if word in self._filed else {}
-        if may_slip and _may_be_misspelt(word):
+        if may_slip:
             shortened = _shortened(word)
             near = {each for form in (word, *shortened) for each in self._misspelt.get(form, ())}
             near |= {form for form in shortened if form in self._filed}
@@ -161,6 +170,12 @@ def _heavy(subject: Named) -> list[str]:
 
 def _may_be_misspelt(word: str) -> bool:
     return len(word) >= SHORTEST_TYPO and not word.isdigit() and word not in SMALL
+
+
+def _is_slip_of(word: str, other: str) -> bool:
+    """Whether a word may be another, misspelt."""
+    near = {word, *_shortened(word)} & {other, *_shortened(other)}
+    return bool(near) and _is_slip(word, other)
 
 
 def _is_slip(word: str, other: str) -> bool:

@@ -209,8 +209,11 @@ def find(
 
 def _patterns(text: str, found: Sequence[Word], span: Span) -> tuple[str, ...]:
     whole = pattern(text, found, span)
-    before = text[: found[span.first].start]
+    start = found[span.first].start
+    before = text[:start]
     cut = max(before.rfind(". "), before.rfind(": "), before.rfind(") ")) + 2
+    if _KEY.search(before):
+        cut = start  # "Category:Rivers of Norland X": what ends where, nobody can tell
     return (whole, whole[cut:]) if cut > 1 else (whole,)
 
 
@@ -230,7 +233,7 @@ def _beside(
     weight = 0.0
     before, after = range(span.first - 1, -1, -1), range(span.last + 1, len(found))
     if _KEY.search(text, 0, found[span.first].start):
-        before = range(0)  # "Category:Rivers of Norland X": what ends where, nobody can tell
+        before = range(0)
     for side in (before, after):
         nearer = found[span.first] if side is before else found[span.last]
         for step, at in enumerate(side):
