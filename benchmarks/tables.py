@@ -17,10 +17,12 @@ from common import read
 from cost_tables import draw_size, size, speed
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
+from routing_table import routing
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+ROUTING = RESULTS / "routing.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
 SIZE_PICTURE = PAGE.parent / "images" / "size.svg"
@@ -64,16 +66,18 @@ def whole_page() -> str:
     commands = [
         f"memoir bench run benchmarks/{plan.name} --results benchmarks/results" for plan in plans
     ]
-    commands += ["python benchmarks/speed.py", "python benchmarks/size.py"]
+    commands.insert(0, "python benchmarks/pairs.py")
+    commands += [f"python benchmarks/{name}.py" for name in ("routing", "speed", "size")]
     head = HEAD.format(commands="\n".join(commands))
     picture = str(SIZE_PICTURE.relative_to(PAGE.parent))
+    alone = routing(read(ROUTING))
     costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
-    return "\n".join([head, markdown(results()), *costs])
+    return "\n".join([head, markdown(results()), *alone, *costs])
 
 
 def results() -> list[dict[str, Any]]:
     return read_results(
-        sorted(path for path in RESULTS.glob("*.json") if path not in (SPEED, SIZE))
+        sorted(path for path in RESULTS.glob("*.json") if path not in (ROUTING, SPEED, SIZE))
     )
 
 
