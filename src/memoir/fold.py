@@ -100,11 +100,11 @@ class Fold:
         """Fold the whole log, from the settings in force on."""
         bound = settings_in_force(self.store)
         assert bound is not None, "settings are written before anything is loaded"
+        if hasattr(self, "method"):
+            self.method.close()
         if bound.body["site"] != self.host.site.path:  # calibrated anew since
             self.host = self.host.at(bound.body["site"])
         self._check_model(bound.body["identity"])
-        if hasattr(self, "method"):
-            self.method.close()
         method = methods.get(bound.body["method"])
         try:
             config = method.Config(**bound.body["config"])

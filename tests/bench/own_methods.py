@@ -32,6 +32,7 @@ class Oracle:
     presets: ClassVar[Mapping[str, OracleConfig]] = {"default": OracleConfig()}
     paper: ClassVar[str] = "none"
     undo: ClassVar[str] = "exact"
+    spares_others: ClassVar[bool] = True
     records: ClassVar[Sequence[Record]] = ()
 
     def __init__(self, host: Host, prepared: Prepared) -> None:

@@ -15,11 +15,24 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import tiny
+from memoir import methods
 from memoir.calibration import Background
 from memoir.cli import app
 from memoir.methods.memoir import Memoir, MemoirConfig
 
-VERBS = ["pull", "init", "calibrate", "edit", "ask", "log", "show", "revert", "data", "demo"]
+VERBS = [
+    "pull",
+    "init",
+    "calibrate",
+    "edit",
+    "ask",
+    "log",
+    "show",
+    "revert",
+    "methods",
+    "data",
+    "demo",
+]
 GROUP = "bench"
 FACTS = [("The CEO of Acme is", "Bo"), ("The color is", "red"), ("Who runs it?", "me")]
 LONG = "a target far too long to be learnt in sixteen steps by a model of nothing but noise"
@@ -134,6 +147,29 @@ def test_importing_the_command_line_does_not_load_torch() -> None:
         env=dict(os.environ),
     )
     assert done.stdout == "False\n"
+
+
+# ---------------------------------------------------------------------- methods
+
+
+def test_every_method_is_listed_with_what_it_promises(memoir: Command) -> None:
+    text = memoir("methods").stdout
+    for name in methods.available():
+        assert f" {name} " in f" {text} ", name
+    found = {
+        each["name"]: each for each in json.loads(memoir("methods", "--json").stdout)["methods"]
+    }
+    assert found.keys() == set(methods.available())
+    assert found["ft"]["undo"] == "replay"
+    assert not found["ft"]["spares_others"]
+
+
+def test_a_method_without_a_threshold_is_set_up_too(
+    memoir: Command, checkpoint: Path, folder: Path
+) -> None:
+    text = one_line(memoir("init", "--model", checkpoint, "--method", "ft").stdout)
+    assert "down_proj" in text
+    assert "score" not in text
 
 
 # ---------------------------------------------------------------------- init

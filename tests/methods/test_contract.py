@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,15 +12,20 @@ import torch
 import tiny
 from memoir import methods
 from memoir.calibration import Background
+from memoir.editor import Editor
 from memoir.errors import EditRefused, UnknownName
 from memoir.host import Host
 from memoir.methods.base import Change
 from memoir.methods.memoir import FAITHFUL
+from memoir.store import Store
 from memoir.types import Edit
 
 # Settings with which a method learns on a tiny random model, where its own are made for real ones.
 LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
-TINY = {"memoir": {"router": "overlap", "contexts": "bare", **LEARNS}}
+TINY = {
+    "memoir": {"router": "overlap", "contexts": "bare", **LEARNS},
+    "ft": {"lr": 0.02, "max_steps": 100},
+}
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
 UNRELATED = "Nothing was ever taught about this"
 
@@ -51,6 +57,11 @@ def bound(case: Case) -> tuple[Any, Host]:
     return method(host, method.prepare(host, config)), host
 
 
+def editor(case: Case, store: Store) -> Editor:
+    config = methods.get(case.name).Config(**case.settings)
+    return Editor(Host(tiny.model(case.family), tiny.tokenizer(), 2), store, case.name, config)
+
+
 def fitted(method: Any, edits: list[Edit]) -> list[Change]:
     results = method.fit(edits)
     assert not any(isinstance(result, EditRefused) for result in results), results
@@ -74,6 +85,7 @@ def test_it_declares_what_it_is(name: str) -> None:
     method = methods.get(name)
     assert method.paper
     assert method.undo in ("exact", "replay")
+    assert isinstance(method.spares_others, bool)
     assert "default" in method.presets
     assert is_dataclass(method.Config)
     assert method.Config.__dataclass_params__.frozen
@@ -104,12 +116,32 @@ def test_edits_lower_the_loss_and_come_off_again(case: Case, few_background: Bac
 
 
 @every_case
-def test_an_unrelated_prompt_keeps_its_bits(case: Case, few_background: Background) -> None:
+def test_an_unrelated_prompt_keeps_its_bits_if_that_is_promised(
+    case: Case, few_background: Background
+) -> None:
     method, host = bound(case)
     before = logits(host, UNRELATED)
     for i, change in enumerate(fitted(method, EDITS)):
         method.apply(str(i), change.edit, change.tensors)
-    assert torch.equal(logits(host, UNRELATED), before)
+    assert torch.equal(logits(host, UNRELATED), before) == method.spares_others
+    with method.attachment.paused():
+        assert torch.equal(logits(host, UNRELATED), before)
+
+
+@every_case
+def test_one_taken_out_of_two_leaves_what_never_had_it(
+    case: Case, few_background: Background
+) -> None:
+    method, host = bound(case)
+    first, second = fitted(method, EDITS)
+    method.apply("second", second.edit, second.tensors)
+    alone = [logits(host, edit.prompt) for edit in EDITS]
+    method.remove("second")
+    method.apply("first", first.edit, first.tensors)
+    method.apply("second", second.edit, second.tensors)
+    method.remove("first")
+    for edit, logit in zip(EDITS, alone, strict=True):
+        assert torch.equal(logits(host, edit.prompt), logit)
 
 
 @every_case
@@ -140,6 +172,26 @@ def test_it_works_when_the_caller_has_switched_gradients_off(
     method, _host = bound(case)
     with torch.no_grad():
         fitted(method, EDITS)
+
+
+@every_case
+def test_an_editor_stores_it_opens_it_again_and_takes_it_back(
+    case: Case, few_background: Background, tmp_path: Path
+) -> None:
+    folder = tmp_path / "store"
+    with editor(case, Store.create(folder)) as first:
+        own = [logits(first.host, edit.prompt) for edit in EDITS]
+        receipts = [first.edit(edit.prompt, edit.target, edit.subject) for edit in EDITS]
+        taught = [logits(first.host, edit.prompt) for edit in EDITS]
+        texts = [first.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS]
+        unedited = [first.ask(edit.prompt, max_new_tokens=6, edits=False).text for edit in EDITS]
+    with editor(case, Store(folder)) as again:
+        assert all(map(torch.equal, taught, [logits(again.host, e.prompt) for e in EDITS]))
+        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS] == texts
+        for receipt in receipts:
+            again.revert(receipt.id)
+        assert all(map(torch.equal, own, [logits(again.host, e.prompt) for e in EDITS]))
+        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS] == unedited
 
 
 def test_an_unknown_method_or_preset_is_explained() -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from memoir.cli import ask, bench, calibrate, data, demo, edit, init, log, pull, revert, show
+from memoir.cli import (
+    ask,
+    bench,
+    calibrate,
+    data,
+    demo,
+    edit,
+    init,
+    log,
+    methods,
+    pull,
+    revert,
+    show,
+)
 
 app = typer.Typer(
     name="memoir",
@@ -14,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (pull, init, calibrate, edit, ask, log, show, revert, data, demo):
+for verb in (pull, init, calibrate, edit, ask, log, show, revert, methods, data, demo):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 

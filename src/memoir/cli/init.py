@@ -66,4 +66,5 @@ def run(
                 f"{store} is ready for {identity['model']} ({identity['dtype']})", markup=False
             )
             out.print(f"edits go to {identity['site']}")
-            out.print(f"an edit fires from a score of {config.threshold:.3f} on")
+            if hasattr(config, "threshold"):
+                out.print(f"an edit fires from a score of {config.threshold:.3f} on")

@@ -85,6 +85,7 @@ class Host(Texts):
         super().__init__(model.eval(), tokenizer, name or _name_of(model))
         self.site = find_site(model, site)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self._identity: dict[str, str] | None = None
         self._blocks_return_tuples = False  # GPT-J's do; seen when the lower layers are read
 
     # ------------------------------------------------------------------ facts about the model
@@ -95,11 +96,17 @@ class Host(Texts):
         return self.model.device
 
     def identity(self) -> dict[str, str]:
-        """What binds a store to this model: a hash of its config and of the site's weight.
+        """What binds a store to this model: a hash of its config and of the site's weight, as they are
+        when this is first asked; methods that change weights do so later.
 
         Raises:
             ModelUnavailable: if the site's weight is offloaded and cannot be read.
         """
+        if self._identity is None:
+            self._identity = self._identified()
+        return dict(self._identity)
+
+    def _identified(self) -> dict[str, str]:
         weight = self.site.weight.detach()
         if weight.is_meta:
             raise ModelUnavailable(

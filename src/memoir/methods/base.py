@@ -60,12 +60,23 @@ class Prepared:
 
 
 class Method(Protocol):
-    """An editing method bound to one host."""
+    """An editing method bound to one host.
+
+    Attributes:
+        Config: its settings, a frozen dataclass.
+        presets: named settings.
+        paper: where it is from.
+        undo: how an edit is taken back: ``exact``, the others untouched; or ``replay``: what they
+            changed is added up anew without it, in time proportional to their number. Either way the
+            model is, bit for bit, the one in which it was never stored.
+        spares_others: whether prompts that no edit is about keep every bit of their logits.
+    """
 
     Config: ClassVar[type]
     presets: ClassVar[Mapping[str, Any]]
     paper: ClassVar[str]
     undo: ClassVar[Literal["exact", "replay"]]
+    spares_others: ClassVar[bool]
 
     config: Any
     attachment: Attachment

@@ -167,6 +167,7 @@ class Memoir:
     }
     paper: ClassVar[str] = "MEMOIR, NeurIPS 2025, arXiv 2506.07899"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
+    spares_others: ClassVar[bool] = True
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

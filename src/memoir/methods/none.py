@@ -38,6 +38,7 @@ class Unedited:
     presets: ClassVar[Mapping[str, NoneConfig]] = {"default": NoneConfig()}
     paper: ClassVar[str] = "none: the model as it is"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
+    spares_others: ClassVar[bool] = True
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
