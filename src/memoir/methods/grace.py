@@ -1,0 +1,241 @@
+"""GRACE: Aging with GRACE: Lifelong Model Editing with Discrete Key-Value Adaptors (Hartvigsen et al.,
+NeurIPS 2023, arXiv 2211.11031).
+
+    h_i              what enters the site at the prompt's last token: the edit's key (§3.1)
+    v_i              trained so that, put in place of the site's output there, the target follows
+    ε_i              radius of the key's ball; balls of other labels never overlap (§3.2, algorithm 1)
+    at inference     the nearest key within its radius answers with its value; else nothing changes
+
+The geometry is in :mod:`memoir.core.codebook`. As in the authors' code, values are trained by Adam with
+a step of 1.0, from the site's own output; here training ends early, below ``stop_loss``. Two things
+differ, so that an edit can be taken back: every edit keeps a value, also one whose ball another edit
+with the same label holds (it is used once that one is gone); and radii follow from the edits in force.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from memoir.core.codebook import Codebook
+from memoir.errors import EditRefused
+from memoir.host import Attachment, Fed, Host, Reading
+from memoir.host.tokens import Encoded
+from memoir.methods.base import Change, Prepared
+from memoir.types import Edit, Match, Progress, no_progress
+
+AT_THE_EDGE = 0.5
+"""Score of a prompt whose key lies on the edge of a ball."""
+
+
+@dataclass(frozen=True)
+class GraceConfig:
+    """Settings of GRACE.
+
+    Attributes:
+        depth: relative depth of the layer, 0..1 (EasyEdit, LLaMA: 27 of 32).
+        radius: ε of a new key, Euclidean, of activations (paper: 1.0; larger generalises further).
+        lr: Adam's step on a value (paper: 1.0).
+        max_steps: updates of a value at most (paper: 100).
+        stop_loss: a value is done below this loss, nats per target token.
+        batch_size: values trained side by side; they do not depend on one another.
+    """
+
+    depth: float = 27 / 32
+    radius: float = 1.0
+    lr: float = 1.0
+    max_steps: int = 100
+    stop_loss: float = 1e-2
+    batch_size: int = 16
+
+
+class Route(NamedTuple):
+    """Which rows of a batch are answered, at which token, with what."""
+
+    matches: list[Match]
+    rows: Int[Tensor, " fired"]
+    last: Int[Tensor, " fired"]
+    values: Float[Tensor, "fired d_out"]
+
+
+class Grace:
+    """GRACE on one host."""
+
+    Config: ClassVar[type] = GraceConfig
+    presets: ClassVar[Mapping[str, GraceConfig]] = {"default": GraceConfig()}
+    paper: ClassVar[str] = "GRACE, NeurIPS 2023, arXiv 2211.11031"
+    undo: ClassVar[Literal["exact", "replay"]] = "replay"
+    spares_others: ClassVar[bool] = True
+
+    def __init__(self, host: Host, prepared: Prepared) -> None:
+        self.host = host
+        self.config: GraceConfig = prepared.config
+        self._live: dict[str, tuple[Edit, Mapping[str, Tensor]]] = {}
+        self._codebook = Codebook(self.config.radius)
+        self.attachment = Attachment(host, self)
+
+    def close(self) -> None:
+        self.attachment.undo()
+
+    @classmethod
+    def prepare(cls, host: Host, config: GraceConfig, progress: Progress = no_progress) -> Prepared:
+        """Nothing to measure."""
+        return Prepared(config, {}, {})
+
+    # ------------------------------------------------------------------ inference
+
+    def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
+        """The nearest ball of every prompt."""
+        last = fed.prompt.sum(1) - 1
+        if not len(self._codebook):
+            none = [Match(None, 0.0, AT_THE_EDGE) for _ in fed.rank]
+            return Route(none, last[:0], last[:0], activations.new_zeros(0, 0))
+        at = (fed.rank == last.unsqueeze(1)).float().argmax(1)
+        queries = activations[torch.arange(len(at), device=at.device), at]
+        ids, distances, radii = self._codebook.nearest(queries)
+        matches = [
+            Match(id, _score(distance, radius), AT_THE_EDGE, {"distance": distance, "ε": radius})
+            for id, distance, radius in zip(ids, distances.tolist(), radii.tolist(), strict=True)
+        ]
+        rows = torch.tensor(
+            [row for row, match in enumerate(matches) if match.fired], dtype=torch.long
+        )
+        values = [self._live[ids[row]][1]["value"] for row in rows.tolist()]
+        stacked = torch.stack(values) if values else activations.new_zeros(0, 0)
+        return Route(matches, rows, last.cpu()[rows], stacked)
+
+    def act(
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        output: Float[Tensor, "batch seq d_out"],
+        route: Route,
+        fed: Fed,
+    ) -> Float[Tensor, "batch seq d_out"] | None:
+        """Put values in place of the outputs at the prompts' last tokens."""
+        if not len(route.rows):
+            return None
+        rows = route.rows.to(output.device)
+        here = fed.rank[rows.to(fed.rank.device)] == route.last.to(fed.rank.device).unsqueeze(1)
+        here = here.to(output.device)
+        if not here.any():
+            return None  # the prompt has been read
+        changed = output.clone()
+        values = route.values.to(output.device, output.dtype).unsqueeze(1)
+        changed[rows] = torch.where(here.unsqueeze(-1), values, output[rows])
+        return changed
+
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def verdicts(self, route: Route) -> list[Match]:
+        return route.matches
+
+    # ------------------------------------------------------------------ state
+
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
+        self._live[id] = (edit, dict(tensors))
+        self._codebook.add(id, tensors["key"], edit.target)
+
+    def remove(self, id: str) -> None:
+        del self._live[id]
+        self._codebook = Codebook(self.config.radius)
+        for other, (edit, tensors) in self._live.items():
+            self._codebook.add(other, tensors["key"], edit.target)
+
+    # ------------------------------------------------------------------ editing
+
+    def fit(
+        self, edits: Sequence[Edit], progress: Progress = no_progress
+    ) -> list[Change | EditRefused]:
+        start = time.perf_counter()
+        lesson = _Lesson(self.host, edits)
+        read = time.perf_counter()
+        values, losses, said = self._trained(lesson, progress)
+        seconds = {
+            "read": (read - start) / len(edits),
+            "fit": (time.perf_counter() - read) / len(edits),
+        }
+        return [
+            Change(
+                edit,
+                {"key": lesson.keys[i].float().cpu(), "value": values[i].cpu()},
+                tuple(losses[i]),
+                bool(said[i]),
+                seconds,
+            )
+            for i, edit in enumerate(edits)
+        ]
+
+    def _trained(
+        self, lesson: _Lesson, progress: Progress
+    ) -> tuple[Float[Tensor, "edits d_out"], list[list[float]], Bool[Tensor, " edits"]]:
+        config = self.config
+        values = lesson.outputs.clone().requires_grad_()
+        adam = torch.optim.Adam([values], lr=config.lr)
+        open_ = torch.ones(len(values), dtype=torch.bool, device=values.device)
+        losses: list[list[float]] = [[] for _ in values]
+        for step in range(config.max_steps + 1):
+            with torch.enable_grad():
+                loss, said = lesson.loss(values)
+                total = loss.sum()
+            for i in open_.nonzero().flatten().tolist():
+                losses[i].append(float(loss[i].detach()))
+            open_ &= loss.detach() >= config.stop_loss
+            progress("fitting", step, config.max_steps)
+            if step == config.max_steps or not open_.any():
+                break
+            (values.grad,) = torch.autograd.grad(total, values)
+            before = values.detach().clone()
+            adam.step()
+            with torch.no_grad():  # a value that is done stays as it is
+                values.copy_(torch.where(open_.unsqueeze(1), values, before))
+        return values.detach(), losses, said
+
+
+class _Lesson:
+    """Prompts with their targets, read up to the site.
+
+    Attributes:
+        keys: what enters the site at each prompt's last token.
+        outputs: what leaves it there.
+    """
+
+    def __init__(self, host: Host, edits: Sequence[Edit]) -> None:
+        self._host = host
+        tokens = host.batch([host.encode(edit.prompt, edit.target) for edit in edits])
+        self._longest = tokens.longest_answer
+        self._reading: Reading = host.read(tokens, self._longest + 1)
+        count = tokens.target.sum(1)
+        self._at = self._reading.last - 1 - count  # of the last prompt token, among those replayed
+        self._ids = tokens.ids[:, -self._longest :]
+        self._target = tokens.target[:, -self._longest :]
+        self._rows = torch.arange(len(count), device=count.device)
+        last = self._reading.activations[:, -self._reading.last :]
+        self.keys: Float[Tensor, "edits d_in"] = last[self._rows, self._at]
+        with torch.no_grad():
+            self.outputs: Float[Tensor, "edits d_out"] = host.site.module(self.keys).float()
+
+    def loss(
+        self, values: Float[Tensor, "edits d_out"]
+    ) -> tuple[Float[Tensor, " edits"], Bool[Tensor, " edits"]]:
+        """Cross-entropy per target token, and whether the whole target has rank one."""
+        added = values.new_zeros(len(values), self._reading.last, values.shape[1])
+        added = added.index_put((self._rows, self._at), values - self.outputs)
+        logits = self._host.replay(self._reading, added, keep=self._longest + 1).float()[:, :-1]
+        nll = F.cross_entropy(logits.transpose(1, 2), self._ids, reduction="none")
+        said = ((logits.detach().argmax(-1) == self._ids) | ~self._target).all(1)
+        return (nll * self._target).sum(1) / self._target.sum(1), said
+
+
+def _score(distance: float, radius: float) -> float:
+    """1 at the key, ``AT_THE_EDGE`` on the ball's edge, 0 far away."""
+    if radius <= 0:
+        return float(distance <= radius)
+    return float(AT_THE_EDGE ** (distance / radius))
