@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from common import write
 from memoir import data
 from memoir.bench.header import circumstances
 from memoir.bench.padding import _others as others
@@ -346,12 +347,11 @@ def main() -> None:
             with progress_bars() as show:
                 cell, failures = measured(host, name, VARIANTS[variant], records, folder, show)
             kept = {"source": key, "cell": cell, "failures": failures}
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(kept, ensure_ascii=False), "utf-8")
+            write(path, kept)
         cells.setdefault(name, {})[variant] = kept["cell"]
         failed += [{"data": name, "variant": variant, **each} for each in kept["failures"]]
     result = {"model": "smollm2", "records": options.records, **circumstances(), "cells": cells}
-    options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write(options.out, result)
     lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in failed]
     FAILURES.write_text("".join(lines), "utf-8")
     print(f"wrote {options.out} and {FAILURES}")

@@ -9,6 +9,7 @@ from test_plan import GOOD, read
 
 from memoir.bench.plan import read_plan
 from memoir.errors import BadInput, UnknownName
+from memoir.methods import available
 
 PLAN_ENTRIES = (
     "Available: checkpoints, data, device_map, dtype, immediate, method, metrics, model, name, "
@@ -158,7 +159,7 @@ def test_a_setting_of_a_padding_with_a_wrong_value_is_refused(path: Path) -> Non
         (
             '"memoir"',
             '"memior"',
-            "no method 'memior'. Did you mean 'memoir'? Available: memoir, none. "
+            f"no method 'memior'. Did you mean 'memoir'? Available: {', '.join(available())}. "
             "A method of your own is named package.module:Class.",
         ),
         (
@@ -187,7 +188,7 @@ def test_a_setting_of_a_padding_with_a_wrong_value_is_refused(path: Path) -> Non
             '"nowhere.module:Method"',
             "no method 'nowhere.module:Method' (No module named 'nowhere'). Give "
             "package.module:Class of an importable class that keeps the contract of "
-            "memoir.methods.base, or one of: memoir, none.",
+            f"memoir.methods.base, or one of: {', '.join(available())}.",
         ),
         (
             '"none"',

@@ -40,6 +40,7 @@ SCHEMA = {
     *("protocol", "run", "method", "preset", "model", "dtype", "dataset", "split", "n", "seed"),
     *("order", "machine", "versions", "commit", "date", "resumed", "settings", "data"),
     *("probes_per_kind", "metrics", "subsets", "immediate", "histograms", "edits", "padding"),
+    *("ratios", "subjects"),
 }
 RUN = "plan-zsre-quick-seed0"
 
