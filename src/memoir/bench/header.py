@@ -37,6 +37,7 @@ def header(cell: Cell, taught: Stream, editor: Editor) -> Row:
         "order": plan.order,
         "checkpoints": list(plan.checkpoints),
         "immediate": list(plan.immediate),
+        "records_asked": cell.plan.asked,
         "probes_per_kind": cell.data.probes_per_kind,
         "kinds": cell.data.kinds and list(cell.data.kinds),
         "subjects": cell.data.subjects,

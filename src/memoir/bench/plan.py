@@ -115,6 +115,8 @@ class Plan(_Strict):
         model, dtype, device_map: as in :meth:`memoir.Editor.open`.
         checkpoints: numbers of edits after which everything made so far is evaluated; the last is
             the number of edits of a run.
+        asked: at most so many records are asked about at a checkpoint, evenly spread over those taught
+            so far; None for all.
         seeds: of order and method.
         order: ``file``, or ``shuffled`` by the seed.
         immediate: metrics also taken right after each edit, before any later one.
@@ -128,6 +130,7 @@ class Plan(_Strict):
     dtype: str = "auto"
     device_map: str | None = None
     checkpoints: tuple[int, ...] = Field(min_length=1)
+    asked: int | None = Field(None, ge=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     order: Literal["file", "shuffled"] = "file"
     immediate: tuple[str, ...] = ()

@@ -64,6 +64,13 @@ def run_cell(
     return path
 
 
+def spread(count: int, most: int | None) -> list[int]:
+    """The first ``count`` indices; at most so many of them, evenly spread from the first one on."""
+    if most is None or most >= count:
+        return list(range(count))
+    return [i * count // most for i in range(most)]
+
+
 class _Run:
     """A run under way."""
 
@@ -100,7 +107,7 @@ class _Run:
                 continue
             start = time.perf_counter()
             self._teach(at)
-            self._ask_records(range(at), at, self.over_records)
+            self._ask_records(spread(at, self.cell.plan.asked), at, self.over_records)
             for over in dict.fromkeys(metric.over for metric in self.over_items):
                 self._ask_items(over, at)
             self._measure(at)
@@ -120,7 +127,7 @@ class _Run:
                 return
             self.teacher.teach(until)
 
-    def _ask_records(self, indices: range, at: int | str, wanted: Sequence[Metric]) -> None:
+    def _ask_records(self, indices: Sequence[int], at: int | str, wanted: Sequence[Metric]) -> None:
         """Ask about records and write a row for each, leaving out those that have one."""
         # They are asked in order, so those that have a row are the first ones.
         todo = indices[self.asked[at] :]
