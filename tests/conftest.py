@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import tiny
+from memoir import moments
 from memoir.calibration import Background
 from memoir.editor import Editor
 from memoir.host import Host
@@ -36,7 +37,7 @@ def learnt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few_background(monkeypatch: pytest.MonkeyPatch, learnt_folder: Path) -> Background:
-    """Calibrate and learn to route from little: a tiny model learns nothing from more."""
+    """Calibrate and learn from little: a tiny model learns nothing from more."""
     whole = Background.shipped()
     few = Background(whole.prompts[:12], whole.rephrases[:12], whole.neighbours[:12])
     monkeypatch.setattr(Background, "shipped", classmethod(lambda cls: few))
@@ -47,7 +48,8 @@ def few_background(monkeypatch: pytest.MonkeyPatch, learnt_folder: Path) -> Back
         return every[::24] if resource == "relations.jsonl" else every
 
     monkeypatch.setattr(pairs, "_lines", few_lines)
-    monkeypatch.setattr(remembered, "cache_folder", lambda: learnt_folder)
+    for module in (remembered, moments):
+        monkeypatch.setattr(module, "cache_folder", lambda: learnt_folder)
     return few
 
 

@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import tiny
-from memoir import methods
+from memoir import methods, moments
 from memoir.calibration import Background
 from memoir.cli import app
 from memoir.methods.memoir import Memoir, MemoirConfig
@@ -30,6 +30,7 @@ VERBS = [
     "show",
     "revert",
     "methods",
+    "stats",
     "data",
     "demo",
 ]
@@ -173,6 +174,24 @@ def test_a_method_without_a_threshold_is_set_up_too(
 
 
 # ---------------------------------------------------------------------- init
+
+
+def test_stats_are_measured_ahead_of_time(
+    memoir: Command, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.delenv("MEMOIR_DATA", raising=False)
+    init = ("init", "--model", checkpoint, "--method", "rome")
+    assert "memoir stats --corpus FILE" in one_line(memoir(*init, code=1).stderr)
+    corpus = tmp_path / "texts.txt"
+    corpus.write_text("One bee flies.\nTwo bees fly.\nThree bees fly.\n")
+    words = ("stats", "--model", checkpoint, "--corpus", corpus, "--texts", "2")
+    found = strict(memoir(*words, "--json").stdout)
+    assert (found["layers"], found["texts"], found["tokens"]) == ([0, 1], 2, 27)
+    assert "layers 0, 1 of" in one_line(memoir(*words).stdout)
+    assert "27 tokens of 2 texts" in one_line(memoir(*words, "--layer", "3,2").stdout)
+    assert "is ready" in memoir(*init).stdout
+    assert "--layer takes" in one_line(memoir(*words, "--layer", "low", code=1).stderr)
 
 
 def test_init_says_what_was_made(memoir: Command, checkpoint: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,12 +23,18 @@ from memoir.types import Edit
 
 # Settings with which a method learns on a tiny random model, where its own are made for real ones.
 LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
+CORPUS = Path(str(files("memoir") / "resources" / "demo_facts.jsonl"))
 TINY = {
     "memoir": {"router": "overlap", "contexts": "bare", **LEARNS},
     "ft": {"lr": 0.02, "max_steps": 100},
     "grace": {"max_steps": 100, "stop_loss": 0.5},
+    "rome": {"corpus": str(CORPUS)},
+    "memit": {"corpus": str(CORPUS)},
+    "alphaedit": {"corpus": str(CORPUS), "lr": 0.5, "clamp": 4.0, "decay": 1e-3},
 }
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
+# One token, right behind the subject: all that a change at the subject can do to a tiny random model.
+AT_SUBJECT = [Edit("Look behind the door", "!"), Edit("Who keeps the bees", "?")]
 UNRELATED = "Nothing was ever taught about this"
 
 NAMES = methods.available()
@@ -39,6 +46,10 @@ class Case(NamedTuple):
     name: str
     settings: dict[str, Any]
     family: str = "llama"
+
+    @property
+    def edits(self) -> list[Edit]:
+        return AT_SUBJECT if "corpus" in self.settings else EDITS
 
 
 CASES = {
@@ -97,21 +108,21 @@ def test_it_declares_what_it_is(name: str) -> None:
 @every_case
 def test_edits_lower_the_loss_and_come_off_again(case: Case, few_background: Background) -> None:
     method, host = bound(case)
-    before = [logits(host, edit.prompt) for edit in EDITS]
-    losses = [loss(method, edit) for edit in EDITS]
-    changes = fitted(method, EDITS)
-    for edit, logit in zip(EDITS, before, strict=True):
+    before = [logits(host, edit.prompt) for edit in case.edits]
+    losses = [loss(method, edit) for edit in case.edits]
+    changes = fitted(method, case.edits)
+    for edit, logit in zip(case.edits, before, strict=True):
         assert torch.equal(logits(host, edit.prompt), logit), "fitting changed the model"
     for i, change in enumerate(changes):
         method.apply(str(i), change.edit, change.tensors)
-    for edit, old in zip(EDITS, losses, strict=True):
+    for edit, old in zip(case.edits, losses, strict=True):
         if case.name == "none":
             assert loss(method, edit) == old
         else:
             assert loss(method, edit) < 0.8 * old
     for i in range(len(changes)):
         method.remove(str(i))
-    for edit, logit in zip(EDITS, before, strict=True):
+    for edit, logit in zip(case.edits, before, strict=True):
         assert torch.equal(logits(host, edit.prompt), logit)
     method.close()
 
@@ -122,7 +133,7 @@ def test_an_unrelated_prompt_keeps_its_bits_if_that_is_promised(
 ) -> None:
     method, host = bound(case)
     before = logits(host, UNRELATED)
-    for i, change in enumerate(fitted(method, EDITS)):
+    for i, change in enumerate(fitted(method, case.edits)):
         method.apply(str(i), change.edit, change.tensors)
     assert torch.equal(logits(host, UNRELATED), before) == method.spares_others
     with method.attachment.paused():
@@ -134,14 +145,14 @@ def test_one_taken_out_of_two_leaves_what_never_had_it(
     case: Case, few_background: Background
 ) -> None:
     method, host = bound(case)
-    first, second = fitted(method, EDITS)
+    first, second = fitted(method, case.edits)
     method.apply("second", second.edit, second.tensors)
-    alone = [logits(host, edit.prompt) for edit in EDITS]
+    alone = [logits(host, edit.prompt) for edit in case.edits]
     method.remove("second")
     method.apply("first", first.edit, first.tensors)
     method.apply("second", second.edit, second.tensors)
     method.remove("first")
-    for edit, logit in zip(EDITS, alone, strict=True):
+    for edit, logit in zip(case.edits, alone, strict=True):
         assert torch.equal(logits(host, edit.prompt), logit)
 
 
@@ -151,16 +162,16 @@ def test_changes_replayed_elsewhere_give_the_same_logits(
 ) -> None:
     method, host = bound(case)
     other, other_host = bound(case)
-    for i, change in enumerate(fitted(method, EDITS)):
+    for i, change in enumerate(fitted(method, case.edits)):
         method.apply(str(i), change.edit, change.tensors)
         other.apply(str(i), change.edit, change.tensors)
-    for edit in EDITS:
+    for edit in case.edits:
         assert torch.equal(logits(host, edit.prompt), logits(other_host, edit.prompt))
 
 
 @every_case
 def test_fitting_is_deterministic(case: Case, few_background: Background) -> None:
-    changes = [fitted(bound(case)[0], EDITS) for _ in range(2)]
+    changes = [fitted(bound(case)[0], case.edits) for _ in range(2)]
     for one, two in zip(*changes, strict=True):
         assert one.tensors.keys() == two.tensors.keys()
         assert all(torch.equal(one.tensors[key], two.tensors[key]) for key in one.tensors)
@@ -172,7 +183,7 @@ def test_it_works_when_the_caller_has_switched_gradients_off(
 ) -> None:
     method, _host = bound(case)
     with torch.no_grad():
-        fitted(method, EDITS)
+        fitted(method, case.edits)
 
 
 @every_case
@@ -181,18 +192,20 @@ def test_an_editor_stores_it_opens_it_again_and_takes_it_back(
 ) -> None:
     folder = tmp_path / "store"
     with editor(case, Store.create(folder)) as first:
-        own = [logits(first.host, edit.prompt) for edit in EDITS]
-        receipts = [first.edit(edit.prompt, edit.target, edit.subject) for edit in EDITS]
-        taught = [logits(first.host, edit.prompt) for edit in EDITS]
-        texts = [first.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS]
-        unedited = [first.ask(edit.prompt, max_new_tokens=6, edits=False).text for edit in EDITS]
+        own = [logits(first.host, edit.prompt) for edit in case.edits]
+        receipts = [first.edit(edit.prompt, edit.target, edit.subject) for edit in case.edits]
+        taught = [logits(first.host, edit.prompt) for edit in case.edits]
+        texts = [first.ask(edit.prompt, max_new_tokens=6).text for edit in case.edits]
+        unedited = [
+            first.ask(edit.prompt, max_new_tokens=6, edits=False).text for edit in case.edits
+        ]
     with editor(case, Store(folder)) as again:
-        assert all(map(torch.equal, taught, [logits(again.host, e.prompt) for e in EDITS]))
-        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS] == texts
+        assert all(map(torch.equal, taught, [logits(again.host, e.prompt) for e in case.edits]))
+        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in case.edits] == texts
         for receipt in receipts:
             again.revert(receipt.id)
-        assert all(map(torch.equal, own, [logits(again.host, e.prompt) for e in EDITS]))
-        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in EDITS] == unedited
+        assert all(map(torch.equal, own, [logits(again.host, e.prompt) for e in case.edits]))
+        assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in case.edits] == unedited
 
 
 def test_an_unknown_method_or_preset_is_explained() -> None:

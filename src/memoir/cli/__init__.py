@@ -17,6 +17,7 @@ from memoir.cli import (
     pull,
     revert,
     show,
+    stats,
 )
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (pull, init, calibrate, edit, ask, log, show, revert, methods, data, demo):
+for verb in (pull, init, calibrate, edit, ask, log, show, revert, methods, stats, data, demo):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,9 +39,7 @@ def run(
 ) -> None:
     """Make a store for one model: measure its background activations and set the threshold."""
     with reporting_errors(json):
-        from memoir.store import Store
-
-        if Store.exists(store):
+        if _is_bound(store):
             raise StoreError(f"{store} is a store already; see what it holds with: memoir log")
         with progress_bars() as progress:
             progress("loading the model", 0, 1)
@@ -68,3 +67,17 @@ def run(
             out.print(f"edits go to {identity['site']}")
             if hasattr(config, "threshold"):
                 out.print(f"an edit fires from a score of {config.threshold:.3f} on")
+
+
+def _is_bound(folder: Path) -> bool:
+    """Whether there is a store that knows its model; one whose making was refused does not."""
+    from memoir.fold import settings_in_force
+    from memoir.store import Store
+
+    if not Store.exists(folder):
+        return False
+    store = Store(folder)
+    try:
+        return settings_in_force(store) is not None
+    finally:
+        store.close()
