@@ -25,12 +25,14 @@ from memoir.types import Edit
 LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
 CORPUS = Path(str(files("memoir") / "resources" / "demo_facts.jsonl"))
 TINY = {
+    "defer": {"lr": 0.01, "lr_for": None, "stop_loss": 0.5},
     "memoir": {"router": "overlap", "contexts": "bare", **LEARNS},
     "ft": {"lr": 0.02, "max_steps": 100},
     "grace": {"max_steps": 100, "stop_loss": 0.5},
     "rome": {"corpus": str(CORPUS)},
     "memit": {"corpus": str(CORPUS)},
     "alphaedit": {"corpus": str(CORPUS), "lr": 0.5, "clamp": 4.0, "decay": 1e-3},
+    "wise": {"lr": 2.0, "mask_ratio": 0.5, "max_steps": 100},
 }
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
 # One token, right behind the subject: all that a change at the subject can do to a tiny random model.
@@ -57,6 +59,7 @@ CASES = {
     # As it is by default: by meaning, on the answer only, in conversations.
     "memoir as it is": Case("memoir", LEARNS),
     "memoir as it is, on gpt2": Case("memoir", LEARNS, "gpt2"),
+    "wise, retrieving": Case("wise", {**TINY["wise"], "retrieve": True, "shard_size": 1}),
     "memoir as in the paper": Case("memoir", {**vars(FAITHFUL), "max_steps": 60}),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)

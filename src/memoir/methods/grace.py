@@ -17,16 +17,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from memoir.core.codebook import Codebook
 from memoir.errors import EditRefused
-from memoir.host import Attachment, Fed, Host, Reading
+from memoir.host import Attachment, Fed, Host
+from memoir.host.last_token import LastTokenLesson, Placed, put, queries
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Change, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
@@ -56,15 +56,6 @@ class GraceConfig:
     batch_size: int = 16
 
 
-class Route(NamedTuple):
-    """Which rows of a batch are answered, at which token, with what."""
-
-    matches: list[Match]
-    rows: Int[Tensor, " fired"]
-    last: Int[Tensor, " fired"]
-    values: Float[Tensor, "fired d_out"]
-
-
 class Grace:
     """GRACE on one host."""
 
@@ -91,15 +82,13 @@ class Grace:
 
     # ------------------------------------------------------------------ inference
 
-    def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
+    def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Placed:
         """The nearest ball of every prompt."""
-        last = fed.prompt.sum(1) - 1
+        last, at_last = queries(activations, fed)
         if not len(self._codebook):
             none = [Match(None, 0.0, AT_THE_EDGE) for _ in fed.rank]
-            return Route(none, last[:0], last[:0], activations.new_zeros(0, 0))
-        at = (fed.rank == last.unsqueeze(1)).float().argmax(1)
-        queries = activations[torch.arange(len(at), device=at.device), at]
-        ids, distances, radii = self._codebook.nearest(queries)
+            return Placed(none, last[:0], last[:0], activations.new_zeros(0, 0))
+        ids, distances, radii = self._codebook.nearest(at_last)
         matches = [
             Match(id, _score(distance, radius), AT_THE_EDGE, {"distance": distance, "ε": radius})
             for id, distance, radius in zip(ids, distances.tolist(), radii.tolist(), strict=True)
@@ -109,32 +98,22 @@ class Grace:
         )
         values = [self._live[ids[row]][1]["value"] for row in rows.tolist()]
         stacked = torch.stack(values) if values else activations.new_zeros(0, 0)
-        return Route(matches, rows, last.cpu()[rows], stacked)
+        return Placed(matches, rows, last.cpu()[rows], stacked)
 
     def act(
         self,
         activations: Float[Tensor, "batch seq d_in"],
         output: Float[Tensor, "batch seq d_out"],
-        route: Route,
+        route: Placed,
         fed: Fed,
     ) -> Float[Tensor, "batch seq d_out"] | None:
         """Put values in place of the outputs at the prompts' last tokens."""
-        if not len(route.rows):
-            return None
-        rows = route.rows.to(output.device)
-        here = fed.rank[rows.to(fed.rank.device)] == route.last.to(fed.rank.device).unsqueeze(1)
-        here = here.to(output.device)
-        if not here.any():
-            return None  # the prompt has been read
-        changed = output.clone()
-        values = route.values.to(output.device, output.dtype).unsqueeze(1)
-        changed[rows] = torch.where(here.unsqueeze(-1), values, output[rows])
-        return changed
+        return put(output, route, fed)
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         return None
 
-    def verdicts(self, route: Route) -> list[Match]:
+    def verdicts(self, route: Placed) -> list[Match]:
         return route.matches
 
     # ------------------------------------------------------------------ state
@@ -155,7 +134,7 @@ class Grace:
         self, edits: Sequence[Edit], progress: Progress = no_progress
     ) -> list[Change | EditRefused]:
         start = time.perf_counter()
-        lesson = _Lesson(self.host, edits)
+        lesson = LastTokenLesson(self.host, edits)
         read = time.perf_counter()
         values, losses, said = self._trained(lesson, progress)
         seconds = {
@@ -174,7 +153,7 @@ class Grace:
         ]
 
     def _trained(
-        self, lesson: _Lesson, progress: Progress
+        self, lesson: LastTokenLesson, progress: Progress
     ) -> tuple[Float[Tensor, "edits d_out"], list[list[float]], Bool[Tensor, " edits"]]:
         config = self.config
         values = lesson.outputs.clone().requires_grad_()
@@ -197,41 +176,6 @@ class Grace:
             with torch.no_grad():  # a value that is done stays as it is
                 values.copy_(torch.where(open_.unsqueeze(1), values, before))
         return values.detach(), losses, said
-
-
-class _Lesson:
-    """Prompts with their targets, read up to the site.
-
-    Attributes:
-        keys: what enters the site at each prompt's last token.
-        outputs: what leaves it there.
-    """
-
-    def __init__(self, host: Host, edits: Sequence[Edit]) -> None:
-        self._host = host
-        tokens = host.batch([host.encode(edit.prompt, edit.target) for edit in edits])
-        self._longest = tokens.longest_answer
-        self._reading: Reading = host.read(tokens, self._longest + 1)
-        count = tokens.target.sum(1)
-        self._at = self._reading.last - 1 - count  # of the last prompt token, among those replayed
-        self._ids = tokens.ids[:, -self._longest :]
-        self._target = tokens.target[:, -self._longest :]
-        self._rows = torch.arange(len(count), device=count.device)
-        last = self._reading.activations[:, -self._reading.last :]
-        self.keys: Float[Tensor, "edits d_in"] = last[self._rows, self._at]
-        with torch.no_grad():
-            self.outputs: Float[Tensor, "edits d_out"] = host.site.module(self.keys).float()
-
-    def loss(
-        self, values: Float[Tensor, "edits d_out"]
-    ) -> tuple[Float[Tensor, " edits"], Bool[Tensor, " edits"]]:
-        """Cross-entropy per target token, and whether the whole target has rank one."""
-        added = values.new_zeros(len(values), self._reading.last, values.shape[1])
-        added = added.index_put((self._rows, self._at), values - self.outputs)
-        logits = self._host.replay(self._reading, added, keep=self._longest + 1).float()[:, :-1]
-        nll = F.cross_entropy(logits.transpose(1, 2), self._ids, reduction="none")
-        said = ((logits.detach().argmax(-1) == self._ids) | ~self._target).all(1)
-        return (nll * self._target).sum(1) / self._target.sum(1), said
 
 
 def _score(distance: float, radius: float) -> float:

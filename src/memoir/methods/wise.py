@@ -1,0 +1,449 @@
+"""WISE: Rethinking the Knowledge Memory for Lifelong Model Editing of Large Language Models (Wang et
+al., NeurIPS 2024, arXiv 2405.14768).
+
+A side memory W + τ beside one feed-forward output projection W. Prompts on which it would change much
+are answered by it, all others by W, bit for bit (§2.3.1):
+
+    output = (W + τ) x  if Δact ≥ ε,  else W x          Δact: :mod:`memoir.core.side_memory`
+    ε = ratio · the smallest Δact of the edits' own prompts
+
+Δact is the mean over the prompt's tokens; what is decided there holds for every token that follows.
+One edit after another is taught to its shard's change τ_s, starting from what earlier edits left there
+(§2.3.2):
+
+    L = cross-entropy per target token + margin loss
+    τ_s ← clamp(τ_s − lr · unit² · mask_s ⊙ ∇L)         SGD
+
+``default`` (WISE-Merge) answers with all shards merged by TIES; ``retrieve`` (WISE-Retrieve) keeps them
+apart, and the one with the largest Δact answers, if that reaches its own ε.
+
+**Scaled for models of any size.** (α, β, γ) = (5, 20, 10) were chosen for the norms of 4096 outputs of
+7B models. Here Δact is counted in units of a tenth of the mean ‖a(W x)‖ over the tokens of the shipped
+background prompts: an edit's prompt shall change by twice the layer's usual output, an irrelevant one
+by half of it at most. The same SGD on outputs counted so, and on weights that give them, makes steps of
+lr · unit² on W's own. The rule is ours.
+
+**State.** A change is the difference that one edit makes to τ_s, at the shard's masked elements only.
+τ_s is the clamped sum of the differences in force, in log order; taking an edit back adds up the others
+anew, and ε follows from those in force. So no edit is lost when the next is taught.
+
+Three more things differ from the authors' code. Irrelevant prompts are the shipped background ones,
+some for each edit. Edits are taught on their bare prompt, without generated prefixes. Shards are merged
+whenever the memory is used, also when the last one is not full.
+
+A side memory knows no edits: a match names the edit of the answering memory whose prompt has the
+nearest mean activation.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.activations import ACT2FN
+
+from memoir.calibration import BATCH, Background
+from memoir.core.side_memory import (
+    Activation,
+    activation_change,
+    margin_loss,
+    means,
+    shard_mask,
+    ties_merge,
+)
+from memoir.errors import EditRefused, LossNotFinite
+from memoir.host import Attachment, Fed, Host
+from memoir.host.tokens import Encoded
+from memoir.methods.base import Change, Prepared
+from memoir.types import Edit, Match, Progress, no_progress
+
+AT_THE_THRESHOLD = 0.5
+"""Score of a prompt whose Δact is ε."""
+UNITS = 10
+"""Units of activation in the mean ‖a(W x)‖."""
+
+
+@dataclass(frozen=True)
+class WiseConfig:
+    """Settings of WISE.
+
+    Attributes:
+        depth: relative depth of the layer, 0..1 (LLaMA-2: 27 of 32).
+        retrieve: keep the shards apart (WISE-Retrieve); otherwise merge them (WISE-Merge).
+        lr: SGD's step, in squared units (LLaMA-3: 0.9).
+        max_steps: updates of one edit at most (30 to 70 by model).
+        stop_loss: an edit is done below this loss, margin included.
+        mask_ratio: share of the elements that one shard may change.
+        clamp: bound on each element of a shard's change.
+        shard_size: edits of one shard.
+        density: share of a shard's elements that TIES keeps; masked-out ones count too, so it trims
+            only if it is less than ``mask_ratio``.
+        alpha: an irrelevant prompt's Δact shall be less than this, in units (LLaMA-3: 2).
+        beta: an edit's own shall be more than this, in units.
+        gamma: and by this more than an irrelevant one's, in units.
+        ratio: ε in proportion to the smallest Δact of an edit's own prompt (LLaMA-3: 0.5).
+        irrelevant: irrelevant prompts for each edit, at least one (authors: 1).
+        unit: one unit of Δact; None: measured, see the module's docstring.
+        seed: of masks and of the choice of irrelevant prompts.
+    """
+
+    depth: float = 27 / 32
+    retrieve: bool = False
+    lr: float = 1.0
+    max_steps: int = 70
+    stop_loss: float = 2e-2
+    mask_ratio: float = 0.2
+    clamp: float = 1.0
+    shard_size: int = 500
+    density: float = 0.53
+    alpha: float = 5.0
+    beta: float = 20.0
+    gamma: float = 10.0
+    ratio: float = 0.88
+    irrelevant: int = 8
+    unit: float | None = None
+    seed: int = 0
+
+
+class SideMemory(NamedTuple):
+    """One side memory, ready to answer.
+
+    Attributes:
+        change: τ, on top of the layer's own weight.
+        threshold: ε, in units.
+        ids: the edits in it.
+        keys: mean activations of their prompts.
+    """
+
+    change: Float[Tensor, "d_out d_in"]
+    threshold: float
+    ids: list[str]
+    keys: Float[Tensor, "edits d_in"]
+
+
+class Route(NamedTuple):
+    """Which side memory answers each row of a batch.
+
+    Attributes:
+        matches: the verdicts.
+        memory: index into ``changes``; -1 for the layer itself.
+        changes: of the side memories, as they were when this was decided.
+    """
+
+    matches: list[Match]
+    memory: list[int]
+    changes: list[Float[Tensor, "d_out d_in"]]
+
+
+class _Live(NamedTuple):
+    """An edit in force; its tensors may lie in a file."""
+
+    shard: int
+    prompt: Float[Tensor, "tokens d_in"]
+    tensors: Mapping[str, Tensor]
+
+
+class Wise:
+    """WISE on one host."""
+
+    Config: ClassVar[type] = WiseConfig
+    presets: ClassVar[Mapping[str, WiseConfig]] = {
+        "default": WiseConfig(),
+        "retrieve": WiseConfig(retrieve=True),
+    }
+    paper: ClassVar[str] = "WISE, NeurIPS 2024, arXiv 2405.14768"
+    undo: ClassVar[Literal["exact", "replay"]] = "replay"
+    spares_others: ClassVar[bool] = True
+
+    def __init__(self, host: Host, prepared: Prepared) -> None:
+        self.host = host
+        self.config: WiseConfig = prepared.config
+        assert self.config.unit is not None, "prepare measures it"
+        self._unit = self.config.unit
+        self._activation = _activation_of(host)
+        self._live: dict[str, _Live] = {}
+        self._shards: dict[int, Float[Tensor, "d_out d_in"]] = {}
+        self._masks: dict[int, Bool[Tensor, "d_out d_in"]] = {}
+        self._memories: list[SideMemory] | None = None  # made when a prompt first needs them
+        self._read_before: dict[str, Tensor] = {}
+        self.attachment = Attachment(host, self)
+
+    def close(self) -> None:
+        self.attachment.undo()
+
+    @classmethod
+    def prepare(cls, host: Host, config: WiseConfig, progress: Progress = no_progress) -> Prepared:
+        """Measure the unit of Δact, if it is not given."""
+        prompts = Background.shipped().prompts
+        if config.unit is None:
+            size = _output_size(host, prompts, progress)
+            config = replace(config, unit=size / UNITS)
+        return Prepared(config, {}, {"unit": config.unit, "prompts": len(prompts)})
+
+    # ------------------------------------------------------------------ inference
+
+    @torch.no_grad()
+    def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
+        """The side memory with the largest Δact, for every prompt."""
+        memories = self._ready()
+        if not memories:
+            none = [Match(None, 0.0, AT_THE_THRESHOLD) for _ in fed.rank]
+            return Route(none, [-1] * len(none), [])
+        lengths = fed.prompt.sum(1).tolist()
+        tokens = activations[fed.prompt.to(activations.device)].to(self.host.device)
+        changes = [memory.change for memory in memories]
+        found = torch.stack([self._change(tokens, lengths, change) for change in changes])
+        matches, answering = [], []
+        for own, prompt in zip(found.T, tokens.float().split(lengths), strict=True):
+            best = int(own.argmax())
+            matches.append(_match(memories[best], float(own[best]), prompt.mean(0), best))
+            answering.append(best if matches[-1].fired else -1)
+        return Route(matches, answering, changes)
+
+    def act(
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        output: Float[Tensor, "batch seq d_out"],
+        route: Route,
+        fed: Fed,
+    ) -> Float[Tensor, "batch seq d_out"] | None:
+        """The side memories' outputs in place of the layer's, at every token of their rows."""
+        answering = sorted(set(route.memory) - {-1})
+        if not answering:
+            return None
+        changed = output.clone()
+        for memory in answering:
+            rows = [row for row, its in enumerate(route.memory) if its == memory]
+            change = route.changes[memory]
+            changed[rows] += (activations[rows].to(change) @ change.T).to(output)
+        return changed
+
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def verdicts(self, route: Route) -> list[Match]:
+        return route.matches
+
+    def _own(self, activations: Float[Tensor, "*tokens d_in"]) -> Float[Tensor, "*tokens d_out"]:
+        """The site's own output; by its forward, since hooks may be running."""
+        return self.host.site.module.forward(activations.to(self.host.model.dtype)).float()
+
+    def _change(
+        self,
+        activations: Float[Tensor, "tokens d_in"],
+        lengths: Sequence[int],
+        change: Float[Tensor, "d_out d_in"],
+    ) -> Float[Tensor, " prompts"]:
+        """Δact of prompts, in units."""
+        added = activations.to(change) @ change.T
+        by_token = activation_change(self._own(activations), added, self._activation)
+        return means(by_token, lengths) / self._unit
+
+    # ------------------------------------------------------------------ state
+
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
+        self._live[id] = _Live(int(tensors["shard"]), tensors["prompt"], tensors)
+        self._take_in(self._live[id])
+
+    def remove(self, id: str) -> None:
+        shard = self._live.pop(id).shard
+        del self._shards[shard]
+        self._memories = None
+        for live in self._live.values():
+            if live.shard == shard:
+                self._take_in(live)
+
+    def _take_in(self, live: _Live) -> None:
+        difference = live.tensors["difference"]
+        self._shards[live.shard] = self._with(self._shard(live.shard), live.shard, difference)
+        self._memories = None
+
+    def _with(
+        self,
+        change: Float[Tensor, "d_out d_in"],
+        shard: int,
+        difference: Float[Tensor, " masked"],
+    ) -> Float[Tensor, "d_out d_in"]:
+        """A shard's change and one edit's difference, as a new tensor."""
+        mask = self._mask(shard)
+        changed = change.clone()
+        changed[mask] += difference.to(change)
+        return changed.clamp_(-self.config.clamp, self.config.clamp)
+
+    def _shard(self, shard: int) -> Float[Tensor, "d_out d_in"]:
+        """τ_s."""
+        site = self.host.site
+        none = torch.zeros(site.d_out, site.d_in, device=self.host.device)
+        return self._shards.get(shard, none)
+
+    def _mask(self, shard: int) -> Bool[Tensor, "d_out d_in"]:
+        if shard not in self._masks:
+            site, config = self.host.site, self.config
+            mask = shard_mask(site.d_out, site.d_in, config.mask_ratio, shard, config.seed)
+            self._masks[shard] = mask.to(self.host.device)
+        return self._masks[shard]
+
+    @torch.no_grad()
+    def _ready(self) -> list[SideMemory]:
+        """The side memories of the edits in force."""
+        if self._memories is None:
+            shards = sorted(self._shards)
+            if self.config.retrieve:
+                changes = [(self._shards[shard], {shard}) for shard in shards]
+            elif shards:
+                merged = ties_merge(
+                    torch.stack([self._shards[shard] for shard in shards]), self.config.density
+                )
+                changes = [(merged, set(shards))]
+            else:
+                changes = []
+            self._memories = [self._memory(change, members) for change, members in changes]
+        return self._memories
+
+    def _memory(self, change: Float[Tensor, "d_out d_in"], shards: set[int]) -> SideMemory:
+        """A side memory with the threshold of its edits."""
+        ids = [id for id, live in self._live.items() if live.shard in shards]
+        prompts = [self._live[id].prompt for id in ids]
+        lengths = [len(prompt) for prompt in prompts]
+        tokens = torch.cat(prompts).to(self.host.device)
+        least = float(self._change(tokens, lengths, change).min())
+        keys = torch.stack([prompt.mean(0) for prompt in prompts]).to(self.host.device)
+        return SideMemory(change, self.config.ratio * least, ids, keys)
+
+    # ------------------------------------------------------------------ editing
+
+    def fit(
+        self, edits: Sequence[Edit], progress: Progress = no_progress
+    ) -> list[Change | EditRefused]:
+        """One edit after another, each from the shard that those before it left."""
+        sizes = Counter(live.shard for live in self._live.values())
+        shards = dict(self._shards)
+        results: list[Change | EditRefused] = []
+        for number, edit in enumerate(edits):
+            shard = max(sizes, default=0)
+            shard += sizes[shard] >= self.config.shard_size
+            before = shards.get(shard, self._shard(shard))
+            result = self._fit(edit, shard, before)
+            if isinstance(result, Change):
+                sizes[shard] += 1
+                shards[shard] = self._with(before, shard, result.tensors["difference"])
+            results.append(result)
+            progress("fitting", number + 1, len(edits))
+        return results
+
+    def _fit(
+        self, edit: Edit, shard: int, before: Float[Tensor, "d_out d_in"]
+    ) -> Change | EditRefused:
+        start = time.perf_counter()
+        config, mask = self.config, self._mask(shard)
+        lesson = _Lesson(self, edit)
+        read = time.perf_counter()
+        change = before.clone().requires_grad_()
+        losses: list[float] = []
+        for step in range(config.max_steps + 1):
+            with torch.enable_grad():
+                loss, said = lesson.loss(change)
+            losses.append(float(loss.detach()))
+            if not torch.isfinite(loss):
+                return LossNotFinite(
+                    f"the loss of '{edit.prompt}' → '{edit.target}' is {losses[-1]} after {step} "
+                    "steps; nothing was written. Lower the learning rate (lr).",
+                    losses,
+                )
+            if step == config.max_steps or losses[-1] < config.stop_loss:
+                break
+            (gradient,) = torch.autograd.grad(loss, change)
+            change.data -= config.lr * self._unit**2 * mask * gradient
+            change.data.clamp_(-config.clamp, config.clamp)
+        seconds = {"read": read - start, "fit": time.perf_counter() - read}
+        tensors = {
+            "shard": torch.tensor([shard]),
+            "prompt": lesson.prompt.cpu(),
+            "difference": (change.detach() - before)[mask].cpu(),
+        }
+        return Change(edit, tensors, tuple(losses), said, seconds)
+
+    def irrelevant(self, edit: Edit) -> list[Float[Tensor, "tokens d_in"]]:
+        """What irrelevant prompts put into the site; which ones depends on the edit's prompt."""
+        prompts = Background.shipped().prompts
+        draw = random.Random(f"{self.config.seed} {edit.prompt}")
+        drawn = draw.sample(prompts, min(self.config.irrelevant, len(prompts)))
+        for text in drawn:
+            if text not in self._read_before:
+                self._read_before[text] = _read(self.host, [text])[0]
+        return [self._read_before[text] for text in drawn]
+
+
+class _Lesson:
+    """One edit beside irrelevant prompts, read up to the site.
+
+    Attributes:
+        prompt: what the edit's prompt puts into the site.
+    """
+
+    def __init__(self, method: Wise, edit: Edit) -> None:
+        self._method = method
+        host, self._row = method.host, method.host.encode(edit.prompt, edit.target)
+        self._reading = host.read(host.batch([self._row]))
+        self._target: Int[Tensor, " target"] = self._reading.tokens.ids[0, -len(self._row.target) :]
+        self.prompt: Float[Tensor, "tokens d_in"] = self._reading.activations[
+            0, : len(self._row.prompt)
+        ].float()
+        prompts = [self.prompt, *method.irrelevant(edit)]
+        self._lengths = [len(prompt) for prompt in prompts]
+        self._tokens = torch.cat(prompts)
+
+    def loss(self, change: Float[Tensor, "d_out d_in"]) -> tuple[Float[Tensor, ""], bool]:
+        """Cross-entropy per target token plus margin loss, and whether the target has rank one."""
+        method, config = self._method, self._method.config
+        added = self._reading.activations.to(change) @ change.T
+        keep = len(self._target) + 1
+        logits = method.host.replay(self._reading, added, keep=keep)[0, :-1].float()
+        own, *others = method._change(self._tokens, self._lengths, change)
+        margin = margin_loss(own, torch.stack(others), config.alpha, config.beta, config.gamma)
+        said = bool((logits.detach().argmax(-1) == self._target).all())
+        return F.cross_entropy(logits, self._target) + margin.to(logits.device), said
+
+
+def _match(memory: SideMemory, change: float, key: Float[Tensor, " d_in"], number: int) -> Match:
+    """The verdict on a prompt, given the memory with the largest Δact."""
+    nearest = torch.cdist(key[None], memory.keys)[0].argmin()
+    score = change / (change + memory.threshold) if change > 0 else 0.0
+    evidence = {"Δact": change, "ε": memory.threshold, "memory": number}
+    return Match(memory.ids[int(nearest)], score, AT_THE_THRESHOLD, evidence)
+
+
+def _activation_of(host: Host) -> Activation:
+    """The activation function of the model's feed-forward parts."""
+    config = host.model.config
+    names = ("hidden_activation", "hidden_act", "activation_function")
+    name = next(filter(None, (getattr(config, each, None) for each in names)), "silu")
+    return ACT2FN[name]
+
+
+@torch.no_grad()
+def _read(host: Host, texts: Sequence[str]) -> list[Float[Tensor, "tokens d_in"]]:
+    """What each text puts into the site."""
+    tokens = host.batch([host.encode(text) for text in texts])
+    activations = host.read(tokens).activations.float()
+    return [row[real] for row, real in zip(activations, tokens.attention, strict=True)]
+
+
+@torch.no_grad()
+def _output_size(host: Host, texts: Sequence[str], progress: Progress) -> float:
+    """Mean ‖a(W x)‖ over the tokens of the texts."""
+    activation, norms = _activation_of(host), []
+    for start in range(0, len(texts), BATCH):
+        read = torch.cat(_read(host, texts[start : start + BATCH]))
+        own = host.site.module.forward(read.to(host.model.dtype)).float()
+        norms.append(torch.linalg.vector_norm(activation(own), dim=-1).cpu())
+        progress("reading background prompts", min(start + BATCH, len(texts)), len(texts))
+    return float(torch.cat(norms).mean())
