@@ -40,8 +40,8 @@ naming a folder with the public benchmark files (`memoir data` tells where to ge
 python benchmarks/tables.py
 ```
 
-Rows of the preset `default` were measured at commits before d793e2f, when it routed by overlap and its
-memory acted on every token; each result file names its commit. They are being measured anew.
+SelfCheckGPT and Temporal were measured before d793e2f, when the preset `default` routed by overlap and its
+memory acted on every token.
 
 Times were taken while other work ran on the same machine: compare them within a row, not across.
 """
