@@ -155,7 +155,9 @@ def test_a_value_stays_in_its_ball_and_near_the_essence(host: Host) -> None:
     def divergence(deltas: torch.Tensor) -> torch.Tensor:
         lesson = values._Lesson(host, edits, 1.0)
         with torch.no_grad():
-            return lesson.loss(deltas) - values._Lesson(host, edits, 0.0).loss(deltas)
+            every = torch.arange(len(edits))
+            without = values._Lesson(host, edits, 0.0).loss(deltas, every)
+            return lesson.loss(deltas, every) - without
 
     assert (divergence(strict) < divergence(usual)).all()
     assert divergence(torch.zeros_like(usual)).tolist() == pytest.approx([0.0, 0.0], abs=1e-5)
@@ -167,6 +169,16 @@ def test_edits_side_by_side_do_not_depend_on_one_another(host: Host) -> None:
     together = train(host, edits, own, settings).deltas
     alone = train(host, edits[1:], own[1:], settings).deltas
     torch.testing.assert_close(together[1:], alone, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_done_is_left_alone_and_the_others_go_on(host: Host) -> None:
+    edits, own = found(host)
+    together = train(host, edits, own, Settings())
+    alone = train(host, edits[:1], own[:1], Settings())
+    counts = [len(losses) for losses in together.losses]
+    assert counts[0] < counts[1]
+    assert counts[0] == len(alone.losses[0])
+    torch.testing.assert_close(together.deltas[:1], alone.deltas, rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "gptj", "gemma2"])

@@ -236,9 +236,9 @@ def _unfinished(path: Path) -> Path:
 
 def _latest(folders: Collection[Path]) -> Path | None:
     """The latest measurement that all folders have."""
-    first, *others = folders
+    first = next(iter(folders))
     for path in sorted(first.glob("*.safetensors"), key=lambda each: -each.stat().st_mtime):
-        if all((folder / path.name).exists() for folder in others):
+        if all(_read(folder / path.name) is not None for folder in folders):
             return path
     return None
 

@@ -248,24 +248,26 @@ def _train(lesson: _Lesson, length: Float[Tensor, "edits 1"], settings: Descent)
     deltas = lesson.zeros.clone().requires_grad_()
     adam = torch.optim.Adam([deltas], lr=settings.lr)
     losses: list[list[float]] = [[] for _ in deltas]
-    open_ = torch.ones(len(deltas), 1, dtype=torch.bool, device=deltas.device)
+    open_ = torch.arange(len(deltas), device=deltas.device)
     for step in range(settings.max_steps + 1):
         with torch.enable_grad():
-            decay = settings.decay * deltas.norm(dim=1) / length[:, 0].square()
-            loss = lesson.loss(deltas) + decay
+            some = deltas[open_]
+            decay = settings.decay * some.norm(dim=1) / length[open_, 0].square()
+            loss = lesson.loss(some, open_) + decay
             total = loss.sum()
-        for i in open_.flatten().nonzero().flatten().tolist():
-            losses[i].append(float(loss[i].detach()))
-        open_ &= loss.detach().unsqueeze(1) >= settings.stop_loss
-        if step == settings.max_steps or not open_.any():
+        for i, value in zip(open_.tolist(), loss.tolist(), strict=True):
+            losses[i].append(value)
+        open_ = open_[~(loss.detach() < settings.stop_loss)]
+        if step == settings.max_steps or not len(open_):
             break
         (deltas.grad,) = torch.autograd.grad(total, deltas)
-        before = deltas.detach().clone()
+        after = deltas.detach().clone()  # what is done stays as it is
         adam.step()
         with torch.no_grad():
             norm = deltas.norm(dim=1, keepdim=True)
             inside = deltas * (settings.clamp * length / norm).clamp_max(1.0)
-            deltas.copy_(torch.where(open_, inside, before))  # what is done stays as it is
+            after[open_] = inside[open_]
+            deltas.copy_(after)
     return Trained(deltas.detach(), [tuple(each) for each in losses])
 
 
@@ -284,22 +286,27 @@ class _Lesson:
             len(edits), host.site.d_out, device=host.device
         )
         with torch.no_grad():
-            self._usual = self._after_essence(self.zeros)
+            every = torch.arange(len(edits), device=host.device)
+            self._usual = self._after_essence(self.zeros, every)
 
-    def loss(self, deltas: Float[Tensor, "edits d_out"]) -> Float[Tensor, " edits"]:
+    def loss(
+        self, deltas: Float[Tensor, "open d_out"], open_: Int[Tensor, " open"]
+    ) -> Float[Tensor, " open"]:
         """Negative log-likelihood, the mean over target tokens and places, and the divergence."""
-        tokens = self._tokens.reading.tokens
+        each = torch.arange(self._places, device=open_.device)
+        rows = (open_.unsqueeze(1) * self._places + each).flatten()
+        tokens = self._tokens.reading.tokens.rows(rows)
         longest = tokens.longest_answer
-        logits = self._tokens.replay(deltas.repeat_interleave(self._places, 0), longest + 1)
+        logits = self._tokens.replay(deltas.repeat_interleave(self._places, 0), rows, longest + 1)
         ids, target = tokens.ids[:, -longest:], tokens.target[:, -longest:]
         nll = F.cross_entropy(logits[:, :-1].transpose(1, 2), ids, reduction="none")
-        each = (nll * target).sum(1) / target.sum(1)
-        now = self._after_essence(deltas)
-        divergence = (now.exp() * (now - self._usual)).sum(-1)
-        return each.reshape(-1, self._places).mean(1) + self._kl * divergence
+        nll = (nll * target).sum(1) / target.sum(1)
+        now = self._after_essence(deltas, open_)
+        divergence = (now.exp() * (now - self._usual[open_])).sum(-1)
+        return nll.reshape(-1, self._places).mean(1) + self._kl * divergence
 
-    def _after_essence(self, deltas: Tensor) -> Float[Tensor, "edits vocab"]:
-        return self._essence.replay(deltas, 1)[:, -1].log_softmax(-1)
+    def _after_essence(self, deltas: Tensor, rows: Tensor) -> Float[Tensor, "rows vocab"]:
+        return self._essence.replay(deltas, rows, 1)[:, -1].log_softmax(-1)
 
 
 class _Read:
@@ -312,9 +319,9 @@ class _Read:
         self._at: Int[Tensor, " rows"] = (self.reading.last - back).to(host.device)
 
     def replay(
-        self, deltas: Float[Tensor, "rows d_out"], keep: int
+        self, deltas: Float[Tensor, "rows d_out"], rows: Int[Tensor, " rows"], keep: int
     ) -> Float[Tensor, "rows keep vocab"]:
         added = deltas.new_zeros(len(deltas), self.reading.last, deltas.shape[1])
-        rows = torch.arange(len(deltas), device=deltas.device)
-        added = added.index_put((rows, self._at), deltas)
-        return self._host.replay(self.reading, added, keep=keep).float()
+        here = (torch.arange(len(deltas), device=deltas.device), self._at[rows])
+        added = added.index_put(here, deltas)
+        return self._host.replay(self.reading, added, rows, keep).float()
