@@ -40,8 +40,8 @@ naming a folder with the public benchmark files (`memoir data` tells where to ge
 python benchmarks/tables.py
 ```
 
-SelfCheckGPT and Temporal were measured before d793e2f, when the preset `default` routed by overlap and its
-memory acted on every token.
+SelfCheckGPT and Temporal were measured before d793e2f, when the preset `default` routed by overlap and
+its memory acted on every token.
 
 Times were taken while other work ran on the same machine: compare them within a row, not across.
 """
