@@ -28,11 +28,11 @@ MENDED = {
 
 HEAD = """## Which edit fires
 
-`python benchmarks/routing.py`: the router alone, nothing is fitted or generated. Of queries that
-should fire, a cell gives the share on which the right edit fires / the share on which another does; of
-those that must not, the share on which any does; behind it, in brackets, their number. The router by
-meaning learnt from the pairs of the training files (`benchmarks/pairs.py`) too, except in the columns
-"shipped pairs".
+`python benchmarks/routing.py --records {records}`: the router alone, nothing is fitted or
+generated. Of queries that should fire, a cell gives the share on which the right edit fires / the
+share on which another does; of those that must not, the share on which any does; behind it, in
+brackets, their number. The router by meaning learnt from the pairs of the training files
+(`benchmarks/pairs.py`) too, except in the columns "shipped pairs".
 """
 
 
@@ -40,7 +40,7 @@ def routing(result: Mapping[str, Any]) -> list[str]:
     """The section, as lines of Markdown; none if nothing was measured yet."""
     if not result:
         return []
-    lines = [*HEAD.splitlines()]
+    lines = HEAD.format(records=result["records"]).splitlines()
     for name, cells in result["cells"].items():
         lines += ["", f"### {DATA[name]}", "", *_bare(cells)]
         if name == "knowedit":
