@@ -12,7 +12,7 @@ from memoir.errors import BadInput, UnknownName
 from memoir.methods import available
 
 PLAN_ENTRIES = (
-    "Available: checkpoints, data, device_map, dtype, immediate, method, metrics, model, name, "
+    "Available: asked, checkpoints, data, device_map, dtype, immediate, method, metrics, model, name, "
     "order, seeds, skip_bad."
 )
 
