@@ -26,7 +26,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -37,10 +37,9 @@ from memoir.core.solve import null_projector, projected_rows
 from memoir.errors import BadInput, EditRefused
 from memoir.host import Host
 from memoir.host.patch import Patch, as_tensors
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Change, Patching, Prepared
 from memoir.spread import Share, layers_up_to, spread
-from memoir.types import Edit, Match, Progress, no_progress
+from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects
 
 
@@ -85,14 +84,12 @@ class AlphaEditConfig:
     batch_size: int = 100
 
 
-class AlphaEdit:
+class AlphaEdit(Patching):
     """AlphaEdit on the layers up to the host's site."""
 
     Config: ClassVar[type] = AlphaEditConfig
     presets: ClassVar[Mapping[str, AlphaEditConfig]] = {"default": AlphaEditConfig()}
     paper: ClassVar[str] = "AlphaEdit, ICLR 2025, arXiv 2410.02355"
-    undo: ClassVar[Literal["exact", "replay"]] = "replay"
-    spares_others: ClassVar[bool] = False
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -102,9 +99,6 @@ class AlphaEdit:
         self._evidence = prepared.evidence
         self._learnt: tuple[Subjects, dict[int, _Free]] | None = None
         self._live: dict[str, Mapping[str, Tensor]] = {}
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(
@@ -154,17 +148,11 @@ class AlphaEdit:
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         self._live[id] = tensors
-        self.attachment.add(id, tensors)
+        super().apply(id, edit, tensors)
 
     def remove(self, id: str) -> None:
         del self._live[id]
-        self.attachment.remove(id)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: None) -> list[Match]:
-        return []
+        super().remove(id)
 
 
 class _Free(NamedTuple):

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Host
+from memoir.host.patch import Patch
 from memoir.host.tokens import Encoded
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -79,7 +80,7 @@ class Method(Protocol):
     spares_others: ClassVar[bool]
 
     config: Any
-    attachment: Attachment
+    attachment: Attachment | Patch
 
     def __init__(self, host: Host, prepared: Prepared) -> None: ...
 
@@ -106,3 +107,27 @@ class Method(Protocol):
 
     def close(self) -> None:
         """Leave the model as it was before the method was bound to it."""
+
+
+class Patching:
+    """What methods that change weights have in common: their changes are a :class:`Patch`'s."""
+
+    undo: ClassVar[Literal["exact", "replay"]] = "replay"
+    spares_others: ClassVar[bool] = False
+
+    attachment: Patch
+
+    def close(self) -> None:
+        self.attachment.undo()
+
+    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
+        self.attachment.add(id, tensors)
+
+    def remove(self, id: str) -> None:
+        self.attachment.remove(id)
+
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def verdicts(self, route: None) -> list[Match]:
+        return []

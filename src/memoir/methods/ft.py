@@ -29,8 +29,8 @@ from memoir.errors import EditRefused
 from memoir.host import Host, Reading
 from memoir.host.patch import Patch, Update, as_tensors
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
-from memoir.types import Edit, Match, Progress, no_progress
+from memoir.methods.base import Change, Patching, Prepared
+from memoir.types import Edit, Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FineTuningConfig:
     clamp: float | None = None
 
 
-class FineTuning:
+class FineTuning(Patching):
     """Fine-tunes the host's site; see the module's docstring."""
 
     Config: ClassVar[type] = FineTuningConfig
@@ -64,16 +64,11 @@ class FineTuning:
         "ft-l": FineTuningConfig(read_at="prompt", clamp=5e-4),
     }
     paper: ClassVar[str] = "FT-L, arXiv 2012.00363; FT-M, EasyEdit, arXiv 2308.07269"
-    undo: ClassVar[Literal["exact", "replay"]] = "replay"
-    spares_others: ClassVar[bool] = False
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
         self.config: FineTuningConfig = prepared.config
         self.attachment = Patch(host, [host.site.layer])
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(
@@ -134,15 +129,3 @@ class FineTuning:
         if self.config.read_at == "prompt":
             logits = logits[:1].expand(count, -1)
         return F.cross_entropy(logits, target), said
-
-    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        self.attachment.add(id, tensors)
-
-    def remove(self, id: str) -> None:
-        self.attachment.remove(id)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: None) -> list[Match]:
-        return []

@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -32,10 +32,9 @@ from memoir.core.solve import ridge_rows
 from memoir.errors import EditRefused
 from memoir.host import Host
 from memoir.host.patch import Patch, as_tensors
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Change, Patching, Prepared
 from memoir.spread import layers_up_to, spread
-from memoir.types import Edit, Match, Progress, no_progress
+from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects
 
 
@@ -78,14 +77,12 @@ class MemitConfig:
     batch_size: int = 100
 
 
-class Memit:
+class Memit(Patching):
     """MEMIT on the layers up to the host's site."""
 
     Config: ClassVar[type] = MemitConfig
     presets: ClassVar[Mapping[str, MemitConfig]] = {"default": MemitConfig()}
     paper: ClassVar[str] = "MEMIT, ICLR 2023, arXiv 2210.07229"
-    undo: ClassVar[Literal["exact", "replay"]] = "replay"
-    spares_others: ClassVar[bool] = False
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -94,9 +91,6 @@ class Memit:
         self.attachment = Patch(host, self.layers)
         self._evidence = prepared.evidence
         self._learnt: tuple[Subjects, dict[int, Float[Tensor, "d_in d_in"]]] | None = None
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: MemitConfig, progress: Progress = no_progress) -> Prepared:
@@ -137,15 +131,3 @@ class Memit:
                 subjects = Subjects(self.host, config.prefixes, config.prefix_tokens)
             self._learnt = subjects, found
         return self._learnt
-
-    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        self.attachment.add(id, tensors)
-
-    def remove(self, id: str) -> None:
-        self.attachment.remove(id)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: None) -> list[Match]:
-        return []

@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -29,9 +29,8 @@ from memoir.core.solve import rank_one
 from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Host
 from memoir.host.patch import Patch, Update, as_tensors
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
-from memoir.types import Edit, Match, Progress, no_progress
+from memoir.methods.base import Change, Patching, Prepared
+from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects, keys_of, outputs_of, said, train
 
 
@@ -66,14 +65,12 @@ class RomeConfig:
     texts: int = moments.TEXTS
 
 
-class Rome:
+class Rome(Patching):
     """ROME at the host's site."""
 
     Config: ClassVar[type] = RomeConfig
     presets: ClassVar[Mapping[str, RomeConfig]] = {"default": RomeConfig()}
     paper: ClassVar[str] = "ROME, NeurIPS 2022, arXiv 2202.05262"
-    undo: ClassVar[Literal["exact", "replay"]] = "replay"
-    spares_others: ClassVar[bool] = False
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -81,9 +78,6 @@ class Rome:
         self.attachment = Patch(host, [host.site.layer])
         self._evidence = prepared.evidence
         self._learnt: tuple[Subjects, Float[Tensor, "d_in d_in"]] | None = None
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: RomeConfig, progress: Progress = no_progress) -> Prepared:
@@ -138,15 +132,3 @@ class Rome:
                 subjects = Subjects(self.host, config.prefixes, config.prefix_tokens)
             self._learnt = subjects, found[layer]
         return self._learnt
-
-    def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        self.attachment.add(id, tensors)
-
-    def remove(self, id: str) -> None:
-        self.attachment.remove(id)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: None) -> list[Match]:
-        return []
