@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from memoir.calibration import Background
 from memoir.editor import Editor
 from memoir.errors import EditRefused, UnknownName
 from memoir.host import Host
-from memoir.methods.base import Change
+from memoir.methods.base import Batch, Change, Need
 from memoir.methods.memoir import FAITHFUL
 from memoir.store import Store
 from memoir.types import Edit
@@ -101,6 +101,9 @@ def test_it_declares_what_it_is(name: str) -> None:
     assert method.paper
     assert method.undo in ("exact", "replay")
     assert isinstance(method.spares_others, bool)
+    assert set(method.needs) <= set(get_args(Need))
+    assert method.batch in get_args(Batch)
+    assert method.storage
     assert "default" in method.presets
     assert is_dataclass(method.Config)
     assert method.Config.__dataclass_params__.frozen

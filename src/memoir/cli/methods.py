@@ -12,11 +12,16 @@ from memoir.cli.output import JsonOption, out, print_json, reporting_errors
 
 EXAMPLES = "Examples:  memoir methods  |  memoir init --method ft --preset ft-l"
 
+COLUMNS = (
+    *("method", "presets", "needs", "many at once", "take-back", "other prompts"),
+    *("kept of an edit", "paper"),
+)
+
 UNDO = {"exact": "at once", "replay": "adding up the others anew"}
 
 
 def run(json: JsonOption = False) -> None:
-    """List the editing methods: where each is from, and what it promises."""
+    """List the editing methods: where each is from, what it needs, and what it promises."""
     with reporting_errors(json):
         from memoir import methods
 
@@ -25,14 +30,17 @@ def run(json: JsonOption = False) -> None:
         print_json({"methods": [_plain(name, method) for name, method in found.items()]})
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("method", "presets", "take-back", "other prompts", "paper"):
+    for column in COLUMNS:
         table.add_column(column, overflow="fold")
     for name, method in found.items():
         table.add_row(
             f"[bold]{name}[/]",
             ", ".join(method.presets),
+            ", ".join(method.needs),
+            method.batch,
             UNDO[method.undo],
             "keep every bit" if method.spares_others else "may change",
+            method.storage,
             escape(method.paper),
         )
     out.print(table)
@@ -42,6 +50,9 @@ def _plain(name: str, method: Any) -> dict[str, Any]:
     return {
         "name": name,
         "presets": list(method.presets),
+        "needs": list(method.needs),
+        "batch": method.batch,
+        "storage": method.storage,
         "undo": method.undo,
         "spares_others": method.spares_others,
         "paper": method.paper,

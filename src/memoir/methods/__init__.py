@@ -1,5 +1,10 @@
 """One file, one method: a file in this folder that defines a class keeping the contract of
 :mod:`memoir.methods.base` is a method, and the file's name is its name.
+
+A package adds methods of its own by an entry point for each, in the group ``memoir.methods``:
+
+    [project.entry-points."memoir.methods"]
+    mine = "my_package.my_method:MyMethod"
 """
 
 from __future__ import annotations
@@ -8,16 +13,20 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from memoir.errors import BadInput, UnknownName
 
+GROUP = "memoir.methods"
+"""Entry points of other packages' methods."""
+
 
 def available() -> list[str]:
-    """Names of all methods."""
-    return sorted(found.name for found in pkgutil.iter_modules(__path__) if found.name != "base")
+    """Names of all methods, other packages' included."""
+    return sorted({*_own_names(), *_elsewhere()})
 
 
 def get(name: str) -> Any:
@@ -30,19 +39,18 @@ def get(name: str) -> Any:
         UnknownName: no such method.
     """
     if ":" in name:
-        return _own(name)
-    if name not in available():
-        hint = "A method of your own is named package.module:Class."
-        raise UnknownName.among("method", name, available(), hint)
-    module = import_module(f"{__name__}.{name}")
-    for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and value.__module__ == module.__name__
-            and hasattr(value, "paper")
-        ):
-            return value
-    raise UnknownName(f"the file of method '{name}' defines no class with a 'paper'.")
+        return _imported(name)
+    if name in _own_names():
+        return _defined_in(name)
+    if name in (elsewhere := _elsewhere()):
+        return _imported(elsewhere[name].value)
+    hint = "A method of your own is named package.module:Class."
+    raise UnknownName.among("method", name, available(), hint)
+
+
+def name_of(method: Any) -> str:
+    """What a method is called: the name of its file."""
+    return str(method.__module__).rpartition(".")[2]
 
 
 def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
@@ -58,7 +66,7 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
     known = [field.name for field in fields(chosen)]
     for name in settings:
         if name not in known:
-            raise UnknownName.among(f"setting of {_called(method)}", name, known)
+            raise UnknownName.among(f"setting of {name_of(method)}", name, known)
     try:
         return TypeAdapter(type(chosen)).validate_python(asdict(replace(chosen, **settings)))
     except ValidationError as error:
@@ -66,10 +74,32 @@ def configured(method: Any, preset: str, settings: Mapping[str, Any]) -> Any:
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}, not {each['input']!r}"
             for each in error.errors()
         )
-        raise BadInput(f"a setting of {_called(method)} is wrong: {wrong}.") from error
+        raise BadInput(f"a setting of {name_of(method)} is wrong: {wrong}.") from error
 
 
-def _own(name: str) -> Any:
+def _own_names() -> list[str]:
+    return [found.name for found in pkgutil.iter_modules(__path__) if found.name != "base"]
+
+
+def _elsewhere() -> dict[str, EntryPoint]:
+    return {found.name: found for found in entry_points(group=GROUP)}
+
+
+def _defined_in(name: str) -> Any:
+    """The method of a file in this folder."""
+    module = import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        if (
+            isinstance(value, type)
+            and value.__module__ == module.__name__
+            and hasattr(value, "paper")
+        ):
+            return value
+    raise UnknownName(f"the file of method '{name}' defines no class with a 'paper'.")
+
+
+def _imported(name: str) -> Any:
+    """The method that package.module:Class names."""
     module, _, wanted = name.partition(":")
     try:
         found = getattr(import_module(module), wanted)
@@ -81,8 +111,3 @@ def _own(name: str) -> Any:
             f"no method '{name}' ({error}). Give package.module:Class of an importable class that "
             f"keeps the contract of memoir.methods.base, or one of: {', '.join(available())}."
         ) from error
-
-
-def _called(method: Any) -> str:
-    """The name of a method: that of its file."""
-    return str(method.__module__).rpartition(".")[2]

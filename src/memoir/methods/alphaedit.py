@@ -37,7 +37,7 @@ from memoir.core.solve import null_projector, projected_rows
 from memoir.errors import BadInput, EditRefused
 from memoir.host import Host
 from memoir.host.patch import Patch, as_tensors
-from memoir.methods.base import Change, Patching, Prepared
+from memoir.methods.base import Batch, Change, Need, Patching, Prepared
 from memoir.spread import Share, layers_up_to, spread
 from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects
@@ -90,6 +90,9 @@ class AlphaEdit(Patching):
     Config: ClassVar[type] = AlphaEditConfig
     presets: ClassVar[Mapping[str, AlphaEditConfig]] = {"default": AlphaEditConfig()}
     paper: ClassVar[str] = "AlphaEdit, ICLR 2025, arXiv 2410.02355"
+    needs: ClassVar[tuple[Need, ...]] = ("subject", "statistics")
+    batch: ClassVar[Batch] = "together"
+    storage: ClassVar[str] = "three vectors a layer"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

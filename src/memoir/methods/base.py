@@ -25,6 +25,9 @@ from memoir.host.patch import Patch
 from memoir.host.tokens import Encoded
 from memoir.types import Edit, Match, Progress, no_progress
 
+Need = Literal["subject", "statistics", "background"]
+Batch = Literal["one by one", "side by side", "together"]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -71,6 +74,11 @@ class Method(Protocol):
             changed is added up anew without it, in time proportional to their number. Either way the
             model is, bit for bit, the one in which it was never stored.
         spares_others: whether prompts that no edit is about keep every bit of their logits.
+        needs: what it cannot do without: the ``subject`` of an edit (estimated if it is not given),
+            ``statistics`` of a corpus (``memoir stats``), ``background`` prompts (they ship).
+        batch: how edits that are given at once are made: ``one by one``, each on what those before it
+            left; ``side by side``, none seeing the others; or ``together``, in one solution.
+        storage: what one edit keeps, in words.
     """
 
     Config: ClassVar[type]
@@ -78,6 +86,9 @@ class Method(Protocol):
     paper: ClassVar[str]
     undo: ClassVar[Literal["exact", "replay"]]
     spares_others: ClassVar[bool]
+    needs: ClassVar[tuple[Need, ...]]
+    batch: ClassVar[Batch]
+    storage: ClassVar[str]
 
     config: Any
     attachment: Attachment | Patch

@@ -39,7 +39,7 @@ from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
 from memoir.host.last_token import LastTokenLesson, Placed, put, queries
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
 
 OPEN = 0.5
@@ -109,6 +109,9 @@ class Defer:
     paper: ClassVar[str] = "DEFER, after SERAC, in GRACE, NeurIPS 2023, arXiv 2211.11031"
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
     spares_others: ClassVar[bool] = False
+    needs: ClassVar[tuple[Need, ...]] = ()
+    batch: ClassVar[Batch] = "one by one"
+    storage: ClassVar[str] = "two vectors and a number"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

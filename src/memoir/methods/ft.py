@@ -29,7 +29,7 @@ from memoir.errors import EditRefused
 from memoir.host import Host, Reading
 from memoir.host.patch import Patch, Update, as_tensors
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Patching, Prepared
+from memoir.methods.base import Batch, Change, Need, Patching, Prepared
 from memoir.types import Edit, Progress, no_progress
 
 
@@ -64,6 +64,9 @@ class FineTuning(Patching):
         "ft-l": FineTuningConfig(read_at="prompt", clamp=5e-4),
     }
     paper: ClassVar[str] = "FT-L, arXiv 2012.00363; FT-M, EasyEdit, arXiv 2308.07269"
+    needs: ClassVar[tuple[Need, ...]] = ()
+    batch: ClassVar[Batch] = "one by one"
+    storage: ClassVar[str] = "a whole weight"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

@@ -28,7 +28,7 @@ from memoir.errors import EditRefused
 from memoir.host import Attachment, Fed, Host
 from memoir.host.last_token import LastTokenLesson, Placed, put, queries
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
 
 AT_THE_EDGE = 0.5
@@ -64,6 +64,9 @@ class Grace:
     paper: ClassVar[str] = "GRACE, NeurIPS 2023, arXiv 2211.11031"
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
     spares_others: ClassVar[bool] = True
+    needs: ClassVar[tuple[Need, ...]] = ()
+    batch: ClassVar[Batch] = "side by side"
+    storage: ClassVar[str] = "a key and a value"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

@@ -32,7 +32,7 @@ from memoir.core.solve import ridge_rows
 from memoir.errors import EditRefused
 from memoir.host import Host
 from memoir.host.patch import Patch, as_tensors
-from memoir.methods.base import Change, Patching, Prepared
+from memoir.methods.base import Batch, Change, Need, Patching, Prepared
 from memoir.spread import layers_up_to, spread
 from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects
@@ -83,6 +83,9 @@ class Memit(Patching):
     Config: ClassVar[type] = MemitConfig
     presets: ClassVar[Mapping[str, MemitConfig]] = {"default": MemitConfig()}
     paper: ClassVar[str] = "MEMIT, ICLR 2023, arXiv 2210.07229"
+    needs: ClassVar[tuple[Need, ...]] = ("subject", "statistics")
+    batch: ClassVar[Batch] = "together"
+    storage: ClassVar[str] = "two vectors a layer"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

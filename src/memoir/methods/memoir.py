@@ -41,13 +41,11 @@ from memoir.host.sites import PAPER_DEPTH
 from memoir.host.spoken import Spoken
 from memoir.host.tokens import Encoded
 from memoir.lesson import Context, Lesson, bare, behind, conversations
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared
 from memoir.routing.base import Prompts, Router
 from memoir.routing.meaning import MeaningRouter
 from memoir.routing.overlap import OverlapRouter
-from memoir.routing.pairs import told
-from memoir.routing.remembered import learnt_for
-from memoir.routing.verdict import Learnt
+from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
 
 PAPER_DENSITY = 4096 / 14336
@@ -56,9 +54,6 @@ PAPER_DENSITY = 4096 / 14336
 PREFIX_SEEDS = ("I", "You", "Because", "Yes", "Q: ")
 PREFIX_LENGTHS = (5, 10)
 """The authors' prefixes: each seed word continued greedily by 5 and by 10 tokens."""
-
-LEARNT = "learnt."
-"""Begins the names of the router's tensors among the prepared ones."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +163,9 @@ class Memoir:
     paper: ClassVar[str] = "MEMOIR, NeurIPS 2025, arXiv 2506.07899"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
     spares_others: ClassVar[bool] = True
+    needs: ClassVar[tuple[Need, ...]] = ("background",)
+    batch: ClassVar[Batch] = "side by side"
+    storage: ClassVar[str] = "a few keys and their coefficients, at some of the columns"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -210,16 +208,14 @@ class Memoir:
                 progress=progress,
             )
             return prepared_from(config, found)
-        own = told(config.pairs) if config.pairs else ()
-        learning = learnt_for(host, own, progress)
+        router = prepare_router(host, config.pairs, config.threshold, progress)
         tensors = {
             "background": background_mean(host, layer, progress),
             "permutation": random_permutation(host.site.d_in, config.seed),
-            **{LEARNT + name: each for name, each in learning.learnt.tensors().items()},
+            **router.tensors,
         }
-        threshold = learning.threshold if config.threshold is None else config.threshold
-        decided = replace(config, layer=layer, k=k, threshold=threshold)
-        return Prepared(decided, tensors, learning.evidence)
+        decided = replace(config, layer=layer, k=k, threshold=router.threshold)
+        return Prepared(decided, tensors, router.evidence)
 
     # ------------------------------------------------------------------ inference
 
@@ -263,9 +259,9 @@ class Memoir:
         return changed
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        if self.config.router == "overlap":
+        if not isinstance(self._router, MeaningRouter):
             return None
-        return [self._router.match(_alone(row))[0] for row in prompts]
+        return foreseen(self._router, prompts)
 
     def verdicts(self, route: Route) -> list[Match]:
         return route.matches
@@ -417,16 +413,7 @@ def _router(
     assert config.threshold is not None
     if config.router == "overlap":
         return OverlapRouter(top_hash, config.threshold)
-    learnt = {
-        name.removeprefix(LEARNT): each for name, each in tensors.items() if name.startswith(LEARNT)
-    }
-    return MeaningRouter(host, Learnt.from_tensors(learnt), config.threshold)
-
-
-def _alone(row: Encoded) -> Prompts:
-    """A prompt by itself, for a router that does not look at activations."""
-    ids = torch.tensor([row.prompt])
-    return Prompts(ids, torch.ones_like(ids, dtype=torch.bool), torch.zeros(0))
+    return prepared_router(host, tensors, config.threshold)
 
 
 def _thinned(losses: Sequence[float], points: int = 8) -> list[float]:

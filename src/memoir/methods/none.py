@@ -16,7 +16,7 @@ from memoir.errors import EditRefused
 from memoir.host import Attachment, Fed, Host
 from memoir.host.answering import answer
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
 
 
@@ -39,6 +39,9 @@ class Unedited:
     paper: ClassVar[str] = "none: the model as it is"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
     spares_others: ClassVar[bool] = True
+    needs: ClassVar[tuple[Need, ...]] = ()
+    batch: ClassVar[Batch] = "side by side"
+    storage: ClassVar[str] = "nothing"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

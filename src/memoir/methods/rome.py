@@ -29,7 +29,7 @@ from memoir.core.solve import rank_one
 from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Host
 from memoir.host.patch import Patch, Update, as_tensors
-from memoir.methods.base import Change, Patching, Prepared
+from memoir.methods.base import Batch, Change, Need, Patching, Prepared
 from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects, keys_of, outputs_of, said, train
 
@@ -71,6 +71,9 @@ class Rome(Patching):
     Config: ClassVar[type] = RomeConfig
     presets: ClassVar[Mapping[str, RomeConfig]] = {"default": RomeConfig()}
     paper: ClassVar[str] = "ROME, NeurIPS 2022, arXiv 2202.05262"
+    needs: ClassVar[tuple[Need, ...]] = ("subject", "statistics")
+    batch: ClassVar[Batch] = "one by one"
+    storage: ClassVar[str] = "two vectors"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

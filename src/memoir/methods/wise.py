@@ -62,7 +62,7 @@ from memoir.core.side_memory import (
 from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared
 from memoir.types import Edit, Match, Progress, no_progress
 
 AT_THE_THRESHOLD = 0.5
@@ -162,6 +162,9 @@ class Wise:
     paper: ClassVar[str] = "WISE, NeurIPS 2024, arXiv 2405.14768"
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
     spares_others: ClassVar[bool] = True
+    needs: ClassVar[tuple[Need, ...]] = ("background",)
+    batch: ClassVar[Batch] = "one by one"
+    storage: ClassVar[str] = "a fifth of a weight, and the prompt's activations"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
