@@ -22,6 +22,7 @@ FLOORS = {
     "moments": 2,
     "values": 2,
     "spread": 2,
+    "side_memories": 3,
     "methods": 3,
     "store": 3,
     "data": 2,

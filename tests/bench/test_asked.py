@@ -12,13 +12,13 @@ from plans import data_folder, plan_file
 import tiny
 from memoir.bench.grid import run_plan
 from memoir.bench.plan import read_plan
-from memoir.bench.run import spread
+from memoir.bench.run import evenly
 from memoir.bench.summary import summarise
 
 
 @given(st.integers(0, 300), st.one_of(st.none(), st.integers(1, 300)))
 def test_a_sample_is_spread_evenly_and_holds_no_record_twice(count: int, most: int | None) -> None:
-    sample = spread(count, most)
+    sample = evenly(count, most)
     assert len(sample) == (count if most is None else min(count, most))
     assert set(sample) <= set(range(count))
     gaps = {b - a for a, b in zip(sample, [*sample[1:], count], strict=False)}

@@ -1,4 +1,4 @@
-"""Adding a method is adding one file: dropped into the folder, or in another package with an entry point."""
+"""Adding a method is adding one file: in the folder, or in another package with an entry point."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import torch
 
 from memoir.calibration import Background
 from memoir.core.side_memory import shard_mask, ties_merge
+from memoir.errors import BadInput
 from memoir.host import Host
 from memoir.methods.base import Change
 from memoir.methods.wise import Wise, WiseConfig
@@ -229,3 +230,8 @@ def test_generated_tokens_follow_the_verdict_on_the_prompt(
     weight.data = before
     with method.attachment.paused():
         assert host.generate(rows, 6) != said
+
+
+def test_without_irrelevant_prompts_it_says_what_they_are_for(host: Host) -> None:
+    with pytest.raises(BadInput, match=r"irrelevant=0: without an irrelevant prompt .* at least 1"):
+        Wise.prepare(host, WiseConfig(irrelevant=0))

@@ -87,8 +87,6 @@ def test_removed_edits_leave_no_trace(router: MeaningRouter) -> None:
     add(router, EDITS[:2])
     before = kept(router)
     add(router, EDITS[2:] + EDITS[:2], start=2)
-    assert router.evidence()["edits"] == 7
-    assert router.evidence()["bytes"] > 0
     for id in ("4", "2", "6", "5", "3"):
         router.remove(id)
     after = kept(router)

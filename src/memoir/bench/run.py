@@ -64,7 +64,7 @@ def run_cell(
     return path
 
 
-def spread(count: int, most: int | None) -> list[int]:
+def evenly(count: int, most: int | None) -> list[int]:
     """The first ``count`` indices; at most so many of them, evenly spread from the first one on."""
     if most is None or most >= count:
         return list(range(count))
@@ -107,7 +107,7 @@ class _Run:
                 continue
             start = time.perf_counter()
             self._teach(at)
-            self._ask_records(spread(at, self.cell.plan.asked), at, self.over_records)
+            self._ask_records(evenly(at, self.cell.plan.asked), at, self.over_records)
             for over in dict.fromkeys(metric.over for metric in self.over_items):
                 self._ask_items(over, at)
             self._measure(at)

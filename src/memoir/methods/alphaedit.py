@@ -23,10 +23,9 @@ authors' for LLaMA-3: layers 4 to 8 of 32.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -34,13 +33,13 @@ from torch import Tensor
 
 from memoir import moments
 from memoir.core.solve import null_projector, projected_rows
-from memoir.errors import BadInput, EditRefused
+from memoir.errors import BadInput
 from memoir.host import Host
-from memoir.host.patch import Patch, as_tensors
-from memoir.methods.base import Batch, Change, Need, Patching, Prepared
-from memoir.spread import Share, layers_up_to, spread
-from memoir.types import Edit, Progress, no_progress
-from memoir.values import Subjects
+from memoir.host.patch import as_tensors
+from memoir.methods.base import Prepared
+from memoir.methods.memit import Memit
+from memoir.spread import Share, Solve
+from memoir.types import Edit
 
 
 @dataclass(frozen=True)
@@ -84,70 +83,17 @@ class AlphaEditConfig:
     batch_size: int = 100
 
 
-class AlphaEdit(Patching):
+class AlphaEdit(Memit):
     """AlphaEdit on the layers up to the host's site."""
 
     Config: ClassVar[type] = AlphaEditConfig
-    presets: ClassVar[Mapping[str, AlphaEditConfig]] = {"default": AlphaEditConfig()}
+    presets: ClassVar[Mapping[str, Any]] = {"default": AlphaEditConfig()}
     paper: ClassVar[str] = "AlphaEdit, ICLR 2025, arXiv 2410.02355"
-    needs: ClassVar[tuple[Need, ...]] = ("subject", "statistics")
-    batch: ClassVar[Batch] = "together"
     storage: ClassVar[str] = "three vectors a layer"
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
-        self.host = host
-        self.config: AlphaEditConfig = prepared.config
-        self.layers = layers_up_to(host, self.config.first, self.config.layers)
-        self.attachment = Patch(host, self.layers)
-        self._evidence = prepared.evidence
-        self._learnt: tuple[Subjects, dict[int, _Free]] | None = None
+        super().__init__(host, prepared)
         self._live: dict[str, Mapping[str, Tensor]] = {}
-
-    @classmethod
-    def prepare(
-        cls, host: Host, config: AlphaEditConfig, progress: Progress = no_progress
-    ) -> Prepared:
-        """Measure C of every layer, or find it in the cache."""
-        layers = layers_up_to(host, config.first, config.layers)
-        found = moments.measured(host, layers, config.corpus, config.texts, progress)
-        return Prepared(config, {}, found)
-
-    def fit(
-        self, edits: Sequence[Edit], progress: Progress = no_progress
-    ) -> list[Change | EditRefused]:
-        """All edits together, from the weights as they are now."""
-        start = time.perf_counter()
-        subjects, free = self._ready(progress)
-
-        def rows(layer: int, keys: Float[Tensor, "edits d_in"]) -> Float[Tensor, "edits d_in"]:
-            past = [tensors[_key(layer)] for tensors in self._live.values()]
-            kept = torch.stack(past) if past else keys[:0]
-            projector, length = free[layer]
-            return projected_rows(keys, kept, projector, self.config.weight * length)
-
-        shares = spread(
-            self.host, self.attachment, self.layers, subjects, edits, self.config, rows, progress
-        )
-        seconds = {"fit": (time.perf_counter() - start) / len(edits)}
-        return [
-            share
-            if isinstance(share, EditRefused)
-            else Change(edit, _tensors(share), share.losses, share.said, seconds)
-            for edit, share in zip(edits, shares, strict=True)
-        ]
-
-    def _ready(self, progress: Progress) -> tuple[Subjects, dict[int, _Free]]:
-        """What is learnt of the unedited model, at the first edit of this process."""
-        if self._learnt is None:
-            config = self.config
-            with self.attachment.paused():
-                found = moments.load_moments(
-                    self.host, self.layers, self._evidence, config.corpus, config.texts, progress
-                )
-                subjects = Subjects(self.host, config.prefixes, config.prefix_tokens)
-            free = {layer: _free(moment, config.bound) for layer, moment in found.items()}
-            self._learnt = subjects, free
-        return self._learnt
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         self._live[id] = tensors
@@ -156,6 +102,23 @@ class AlphaEdit(Patching):
     def remove(self, id: str) -> None:
         del self._live[id]
         super().remove(id)
+
+    def _solver(self, moment: Mapping[int, Float[Tensor, "d_in d_in"]]) -> Solve:
+        """From a layer and keys to the rows of its change, given C by layer."""
+        free = {layer: _free(each, self.config.bound) for layer, each in moment.items()}
+
+        def rows(layer: int, keys: Float[Tensor, "edits d_in"]) -> Float[Tensor, "edits d_in"]:
+            past = [tensors[_key(layer)] for tensors in self._live.values()]
+            kept = torch.stack(past) if past else keys[:0]
+            projector, length = free[layer]
+            return projected_rows(keys, kept, projector, self.config.weight * length)
+
+        return rows
+
+    def _kept(self, share: Share) -> dict[str, Tensor]:
+        """What is stored of an edit: its keys too, which later edits shall preserve."""
+        keys = {_key(layer): key for layer, key in share.keys.items()}
+        return {**as_tensors(share.updates), **keys}
 
 
 class _Free(NamedTuple):
@@ -179,11 +142,6 @@ def _free(moment: Float[Tensor, "d_in d_in"], bound: float) -> _Free:
     # Where the corpus says nothing at all of a direction, some λ is needed still.
     length = max(float((projector * moment).sum()), 1e-6 * float(moment.trace()))
     return _Free(projector, length)
-
-
-def _tensors(share: Share) -> dict[str, Tensor]:
-    keys = {_key(layer): key for layer, key in share.keys.items()}
-    return {**as_tensors(share.updates), **keys}
 
 
 def _key(layer: int) -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -33,7 +33,7 @@ from memoir.errors import EditRefused
 from memoir.host import Host
 from memoir.host.patch import Patch, as_tensors
 from memoir.methods.base import Batch, Change, Need, Patching, Prepared
-from memoir.spread import layers_up_to, spread
+from memoir.spread import Share, Solve, layers_up_to, spread
 from memoir.types import Edit, Progress, no_progress
 from memoir.values import Subjects
 
@@ -81,22 +81,24 @@ class Memit(Patching):
     """MEMIT on the layers up to the host's site."""
 
     Config: ClassVar[type] = MemitConfig
-    presets: ClassVar[Mapping[str, MemitConfig]] = {"default": MemitConfig()}
+    presets: ClassVar[Mapping[str, Any]] = {"default": MemitConfig()}
     paper: ClassVar[str] = "MEMIT, ICLR 2023, arXiv 2210.07229"
     needs: ClassVar[tuple[Need, ...]] = ("subject", "statistics")
     batch: ClassVar[Batch] = "together"
     storage: ClassVar[str] = "two vectors a layer"
 
+    config: Any
+
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
-        self.config: MemitConfig = prepared.config
+        self.config = prepared.config
         self.layers = layers_up_to(host, self.config.first, self.config.layers)
         self.attachment = Patch(host, self.layers)
         self._evidence = prepared.evidence
-        self._learnt: tuple[Subjects, dict[int, Float[Tensor, "d_in d_in"]]] | None = None
+        self._learnt: tuple[Subjects, Solve] | None = None
 
     @classmethod
-    def prepare(cls, host: Host, config: MemitConfig, progress: Progress = no_progress) -> Prepared:
+    def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
         """Measure C of every layer, or find it in the cache."""
         layers = layers_up_to(host, config.first, config.layers)
         found = moments.measured(host, layers, config.corpus, config.texts, progress)
@@ -107,23 +109,35 @@ class Memit(Patching):
     ) -> list[Change | EditRefused]:
         """All edits together, from the weights as they are now."""
         start = time.perf_counter()
-        subjects, moment = self._ready(progress)
-
-        def rows(layer: int, keys: Float[Tensor, "edits d_in"]) -> Float[Tensor, "edits d_in"]:
-            return ridge_rows(keys, moment[layer], self.config.preserve * keys.shape[1])
-
+        subjects, solve = self._ready(progress)
         shares = spread(
-            self.host, self.attachment, self.layers, subjects, edits, self.config, rows, progress
+            self.host,
+            self.attachment,
+            self.layers,
+            subjects,
+            edits,
+            self.config,
+            solve,
+            progress,
         )
         seconds = {"fit": (time.perf_counter() - start) / len(edits)}
         return [
             share
             if isinstance(share, EditRefused)
-            else Change(edit, as_tensors(share.updates), share.losses, share.said, seconds)
+            else Change(edit, self._kept(share), share.losses, share.said, seconds)
             for edit, share in zip(edits, shares, strict=True)
         ]
 
-    def _ready(self, progress: Progress) -> tuple[Subjects, dict[int, Float[Tensor, "d_in d_in"]]]:
+    def _solver(self, moment: Mapping[int, Float[Tensor, "d_in d_in"]]) -> Solve:
+        """From a layer and keys to the rows of its change, given C by layer."""
+        preserve = self.config.preserve
+        return lambda layer, keys: ridge_rows(keys, moment[layer], preserve * keys.shape[1])
+
+    def _kept(self, share: Share) -> dict[str, Tensor]:
+        """What is stored of an edit."""
+        return as_tensors(share.updates)
+
+    def _ready(self, progress: Progress) -> tuple[Subjects, Solve]:
         """What is learnt of the unedited model, at the first edit of this process."""
         if self._learnt is None:
             config = self.config
@@ -132,5 +146,5 @@ class Memit(Patching):
                     self.host, self.layers, self._evidence, config.corpus, config.texts, progress
                 )
                 subjects = Subjects(self.host, config.prefixes, config.prefix_tokens)
-            self._learnt = subjects, found
+            self._learnt = subjects, self._solver(found)
         return self._learnt

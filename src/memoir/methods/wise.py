@@ -39,34 +39,24 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.activations import ACT2FN
 
-from memoir.calibration import BATCH, Background
-from memoir.core.side_memory import (
-    Activation,
-    activation_change,
-    margin_loss,
-    means,
-    shard_mask,
-    ties_merge,
-)
-from memoir.errors import EditRefused, LossNotFinite
+from memoir.calibration import Background
+from memoir.core.side_memory import margin_loss
+from memoir.errors import BadInput, EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.side_memories import AT_THE_THRESHOLD, SideMemories, output_size, read_texts
 from memoir.types import Edit, Match, Progress, no_progress
 
-AT_THE_THRESHOLD = 0.5
-"""Score of a prompt whose Δact is ε."""
 UNITS = 10
 """Units of activation in the mean ‖a(W x)‖."""
 
@@ -113,22 +103,6 @@ class WiseConfig:
     seed: int = 0
 
 
-class SideMemory(NamedTuple):
-    """One side memory, ready to answer.
-
-    Attributes:
-        change: τ, on top of the layer's own weight.
-        threshold: ε, in units.
-        ids: the edits in it.
-        keys: mean activations of their prompts.
-    """
-
-    change: Float[Tensor, "d_out d_in"]
-    threshold: float
-    ids: list[str]
-    keys: Float[Tensor, "edits d_in"]
-
-
 class Route(NamedTuple):
     """Which side memory answers each row of a batch.
 
@@ -141,14 +115,6 @@ class Route(NamedTuple):
     matches: list[Match]
     memory: list[int]
     changes: list[Float[Tensor, "d_out d_in"]]
-
-
-class _Live(NamedTuple):
-    """An edit in force; its tensors may lie in a file."""
-
-    shard: int
-    prompt: Float[Tensor, "tokens d_in"]
-    tensors: Mapping[str, Tensor]
 
 
 class Wise:
@@ -170,12 +136,7 @@ class Wise:
         self.host = host
         self.config: WiseConfig = prepared.config
         assert self.config.unit is not None, "prepare measures it"
-        self._unit = self.config.unit
-        self._activation = _activation_of(host)
-        self._live: dict[str, _Live] = {}
-        self._shards: dict[int, Float[Tensor, "d_out d_in"]] = {}
-        self._masks: dict[int, Bool[Tensor, "d_out d_in"]] = {}
-        self._memories: list[SideMemory] | None = None  # made when a prompt first needs them
+        self._memories = SideMemories(host, self.config, self.config.unit)
         self._read_before: dict[str, Tensor] = {}
         self.attachment = Attachment(host, self)
 
@@ -185,9 +146,14 @@ class Wise:
     @classmethod
     def prepare(cls, host: Host, config: WiseConfig, progress: Progress = no_progress) -> Prepared:
         """Measure the unit of Δact, if it is not given."""
+        if config.irrelevant < 1:
+            raise BadInput(
+                f"irrelevant={config.irrelevant}: without an irrelevant prompt beside each edit "
+                "nothing tells the edits' prompts from others; give at least 1."
+            )
         prompts = Background.shipped().prompts
         if config.unit is None:
-            size = _output_size(host, prompts, progress)
+            size = output_size(host, prompts, progress)
             config = replace(config, unit=size / UNITS)
         return Prepared(config, {}, {"unit": config.unit, "prompts": len(prompts)})
 
@@ -196,18 +162,18 @@ class Wise:
     @torch.no_grad()
     def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
         """The side memory with the largest Δact, for every prompt."""
-        memories = self._ready()
+        memories = self._memories.ready()
         if not memories:
             none = [Match(None, 0.0, AT_THE_THRESHOLD) for _ in fed.rank]
             return Route(none, [-1] * len(none), [])
         lengths = fed.prompt.sum(1).tolist()
         tokens = activations[fed.prompt.to(activations.device)].to(self.host.device)
         changes = [memory.change for memory in memories]
-        found = torch.stack([self._change(tokens, lengths, change) for change in changes])
+        found = torch.stack([self._memories.moved(tokens, lengths, each) for each in changes])
         matches, answering = [], []
         for own, prompt in zip(found.T, tokens.float().split(lengths), strict=True):
             best = int(own.argmax())
-            matches.append(_match(memories[best], float(own[best]), prompt.mean(0), best))
+            matches.append(memories[best].match(float(own[best]), prompt.mean(0), best))
             answering.append(best if matches[-1].fired else -1)
         return Route(matches, answering, changes)
 
@@ -235,91 +201,13 @@ class Wise:
     def verdicts(self, route: Route) -> list[Match]:
         return route.matches
 
-    def _own(self, activations: Float[Tensor, "*tokens d_in"]) -> Float[Tensor, "*tokens d_out"]:
-        """The site's own output; by its forward, since hooks may be running."""
-        return self.host.site.module.forward(activations.to(self.host.model.dtype)).float()
-
-    def _change(
-        self,
-        activations: Float[Tensor, "tokens d_in"],
-        lengths: Sequence[int],
-        change: Float[Tensor, "d_out d_in"],
-    ) -> Float[Tensor, " prompts"]:
-        """Δact of prompts, in units."""
-        added = activations.to(change) @ change.T
-        by_token = activation_change(self._own(activations), added, self._activation)
-        return means(by_token, lengths) / self._unit
-
     # ------------------------------------------------------------------ state
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        self._live[id] = _Live(int(tensors["shard"]), tensors["prompt"], tensors)
-        self._take_in(self._live[id])
+        self._memories.add(id, tensors)
 
     def remove(self, id: str) -> None:
-        shard = self._live.pop(id).shard
-        del self._shards[shard]
-        self._memories = None
-        for live in self._live.values():
-            if live.shard == shard:
-                self._take_in(live)
-
-    def _take_in(self, live: _Live) -> None:
-        difference = live.tensors["difference"]
-        self._shards[live.shard] = self._with(self._shard(live.shard), live.shard, difference)
-        self._memories = None
-
-    def _with(
-        self,
-        change: Float[Tensor, "d_out d_in"],
-        shard: int,
-        difference: Float[Tensor, " masked"],
-    ) -> Float[Tensor, "d_out d_in"]:
-        """A shard's change and one edit's difference, as a new tensor."""
-        mask = self._mask(shard)
-        changed = change.clone()
-        changed[mask] += difference.to(change)
-        return changed.clamp_(-self.config.clamp, self.config.clamp)
-
-    def _shard(self, shard: int) -> Float[Tensor, "d_out d_in"]:
-        """τ_s."""
-        site = self.host.site
-        none = torch.zeros(site.d_out, site.d_in, device=self.host.device)
-        return self._shards.get(shard, none)
-
-    def _mask(self, shard: int) -> Bool[Tensor, "d_out d_in"]:
-        if shard not in self._masks:
-            site, config = self.host.site, self.config
-            mask = shard_mask(site.d_out, site.d_in, config.mask_ratio, shard, config.seed)
-            self._masks[shard] = mask.to(self.host.device)
-        return self._masks[shard]
-
-    @torch.no_grad()
-    def _ready(self) -> list[SideMemory]:
-        """The side memories of the edits in force."""
-        if self._memories is None:
-            shards = sorted(self._shards)
-            if self.config.retrieve:
-                changes = [(self._shards[shard], {shard}) for shard in shards]
-            elif shards:
-                merged = ties_merge(
-                    torch.stack([self._shards[shard] for shard in shards]), self.config.density
-                )
-                changes = [(merged, set(shards))]
-            else:
-                changes = []
-            self._memories = [self._memory(change, members) for change, members in changes]
-        return self._memories
-
-    def _memory(self, change: Float[Tensor, "d_out d_in"], shards: set[int]) -> SideMemory:
-        """A side memory with the threshold of its edits."""
-        ids = [id for id, live in self._live.items() if live.shard in shards]
-        prompts = [self._live[id].prompt for id in ids]
-        lengths = [len(prompt) for prompt in prompts]
-        tokens = torch.cat(prompts).to(self.host.device)
-        least = float(self._change(tokens, lengths, change).min())
-        keys = torch.stack([prompt.mean(0) for prompt in prompts]).to(self.host.device)
-        return SideMemory(change, self.config.ratio * least, ids, keys)
+        self._memories.remove(id)
 
     # ------------------------------------------------------------------ editing
 
@@ -327,17 +215,18 @@ class Wise:
         self, edits: Sequence[Edit], progress: Progress = no_progress
     ) -> list[Change | EditRefused]:
         """One edit after another, each from the shard that those before it left."""
-        sizes = Counter(live.shard for live in self._live.values())
-        shards = dict(self._shards)
+        memories, sizes = self._memories, self._memories.sizes()
+        shards: dict[int, Float[Tensor, "d_out d_in"]] = {}
         results: list[Change | EditRefused] = []
         for number, edit in enumerate(edits):
             shard = max(sizes, default=0)
             shard += sizes[shard] >= self.config.shard_size
-            before = shards.get(shard, self._shard(shard))
+            before = shards[shard] if shard in shards else memories.shard(shard)
             result = self._fit(edit, shard, before)
             if isinstance(result, Change):
                 sizes[shard] += 1
-                shards[shard] = self._with(before, shard, result.tensors["difference"])
+                difference = result.tensors["difference"]
+                shards[shard] = memories.changed_by(before, shard, difference)
             results.append(result)
             progress("fitting", number + 1, len(edits))
         return results
@@ -346,14 +235,15 @@ class Wise:
         self, edit: Edit, shard: int, before: Float[Tensor, "d_out d_in"]
     ) -> Change | EditRefused:
         start = time.perf_counter()
-        config, mask = self.config, self._mask(shard)
-        lesson = _Lesson(self, edit)
+        config, mask = self.config, self._memories.mask(shard)
+        assert config.unit is not None
+        lesson = _Lesson(self.host, self._memories, edit, self._irrelevant(edit))
         read = time.perf_counter()
         change = before.clone().requires_grad_()
         losses: list[float] = []
         for step in range(config.max_steps + 1):
             with torch.enable_grad():
-                loss, said = lesson.loss(change)
+                loss, said = lesson.loss(change, config)
             losses.append(float(loss.detach()))
             if not torch.isfinite(loss):
                 return LossNotFinite(
@@ -364,7 +254,7 @@ class Wise:
             if step == config.max_steps or losses[-1] < config.stop_loss:
                 break
             (gradient,) = torch.autograd.grad(loss, change)
-            change.data -= config.lr * self._unit**2 * mask * gradient
+            change.data -= config.lr * config.unit**2 * mask * gradient
             change.data.clamp_(-config.clamp, config.clamp)
         seconds = {"read": read - start, "fit": time.perf_counter() - read}
         tensors = {
@@ -374,14 +264,14 @@ class Wise:
         }
         return Change(edit, tensors, tuple(losses), said, seconds)
 
-    def irrelevant(self, edit: Edit) -> list[Float[Tensor, "tokens d_in"]]:
+    def _irrelevant(self, edit: Edit) -> list[Float[Tensor, "tokens d_in"]]:
         """What irrelevant prompts put into the site; which ones depends on the edit's prompt."""
         prompts = Background.shipped().prompts
         draw = random.Random(f"{self.config.seed} {edit.prompt}")
         drawn = draw.sample(prompts, min(self.config.irrelevant, len(prompts)))
         for text in drawn:
             if text not in self._read_before:
-                self._read_before[text] = _read(self.host, [text])[0]
+                self._read_before[text] = read_texts(self.host, [text])[0]
         return [self._read_before[text] for text in drawn]
 
 
@@ -392,61 +282,33 @@ class _Lesson:
         prompt: what the edit's prompt puts into the site.
     """
 
-    def __init__(self, method: Wise, edit: Edit) -> None:
-        self._method = method
-        host, self._row = method.host, method.host.encode(edit.prompt, edit.target)
-        self._reading = host.read(host.batch([self._row]))
-        self._target: Int[Tensor, " target"] = self._reading.tokens.ids[0, -len(self._row.target) :]
+    def __init__(
+        self,
+        host: Host,
+        memories: SideMemories,
+        edit: Edit,
+        irrelevant: Sequence[Float[Tensor, "tokens d_in"]],
+    ) -> None:
+        self._host = host
+        self._memories = memories
+        row = host.encode(edit.prompt, edit.target)
+        self._reading = host.read(host.batch([row]))
+        self._target: Int[Tensor, " target"] = self._reading.tokens.ids[0, -len(row.target) :]
         self.prompt: Float[Tensor, "tokens d_in"] = self._reading.activations[
-            0, : len(self._row.prompt)
+            0, : len(row.prompt)
         ].float()
-        prompts = [self.prompt, *method.irrelevant(edit)]
+        prompts = [self.prompt, *irrelevant]
         self._lengths = [len(prompt) for prompt in prompts]
         self._tokens = torch.cat(prompts)
 
-    def loss(self, change: Float[Tensor, "d_out d_in"]) -> tuple[Float[Tensor, ""], bool]:
+    def loss(
+        self, change: Float[Tensor, "d_out d_in"], config: WiseConfig
+    ) -> tuple[Float[Tensor, ""], bool]:
         """Cross-entropy per target token plus margin loss, and whether the target has rank one."""
-        method, config = self._method, self._method.config
         added = self._reading.activations.to(change) @ change.T
         keep = len(self._target) + 1
-        logits = method.host.replay(self._reading, added, keep=keep)[0, :-1].float()
-        own, *others = method._change(self._tokens, self._lengths, change)
+        logits = self._host.replay(self._reading, added, keep=keep)[0, :-1].float()
+        own, *others = self._memories.moved(self._tokens, self._lengths, change)
         margin = margin_loss(own, torch.stack(others), config.alpha, config.beta, config.gamma)
         said = bool((logits.detach().argmax(-1) == self._target).all())
         return F.cross_entropy(logits, self._target) + margin.to(logits.device), said
-
-
-def _match(memory: SideMemory, change: float, key: Float[Tensor, " d_in"], number: int) -> Match:
-    """The verdict on a prompt, given the memory with the largest Δact."""
-    nearest = torch.cdist(key[None], memory.keys)[0].argmin()
-    score = change / (change + memory.threshold) if change > 0 else 0.0
-    evidence = {"Δact": change, "ε": memory.threshold, "memory": number}
-    return Match(memory.ids[int(nearest)], score, AT_THE_THRESHOLD, evidence)
-
-
-def _activation_of(host: Host) -> Activation:
-    """The activation function of the model's feed-forward parts."""
-    config = host.model.config
-    names = ("hidden_activation", "hidden_act", "activation_function")
-    name = next(filter(None, (getattr(config, each, None) for each in names)), "silu")
-    return ACT2FN[name]
-
-
-@torch.no_grad()
-def _read(host: Host, texts: Sequence[str]) -> list[Float[Tensor, "tokens d_in"]]:
-    """What each text puts into the site."""
-    tokens = host.batch([host.encode(text) for text in texts])
-    activations = host.read(tokens).activations.float()
-    return [row[real] for row, real in zip(activations, tokens.attention, strict=True)]
-
-
-@torch.no_grad()
-def _output_size(host: Host, texts: Sequence[str], progress: Progress) -> float:
-    """Mean ‖a(W x)‖ over the tokens of the texts."""
-    activation, norms = _activation_of(host), []
-    for start in range(0, len(texts), BATCH):
-        read = torch.cat(_read(host, texts[start : start + BATCH]))
-        own = host.site.module.forward(read.to(host.model.dtype)).float()
-        norms.append(torch.linalg.vector_norm(activation(own), dim=-1).cpu())
-        progress("reading background prompts", min(start + BATCH, len(texts)), len(texts))
-    return float(torch.cat(norms).mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -40,6 +40,3 @@ class Router(Protocol):
 
     def match(self, prompts: Prompts) -> list[Match]:
         """One verdict per prompt."""
-
-    def evidence(self) -> dict[str, Any]:
-        """Size and state, as plain values: edits, resident bytes."""

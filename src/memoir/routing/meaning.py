@@ -107,10 +107,6 @@ class MeaningRouter:
             if not self._exact[text]:
                 del self._exact[text]
 
-    def evidence(self) -> dict[str, Any]:
-        vectors = sum(tensor.numel() * tensor.element_size() for tensor in self._stored.values())
-        return {"edits": len(self._stored), "bytes": vectors}
-
     # ------------------------------------------------------------------ matching
 
     def match(self, prompts: Prompts) -> list[Match]:

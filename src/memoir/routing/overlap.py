@@ -10,7 +10,6 @@ long one, and the same template about another subject overlaps more than a parap
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +54,3 @@ class OverlapRouter:
             else Match(best.id, best.overlap, self.threshold)
             for best in found
         ]
-
-    def evidence(self) -> dict[str, Any]:
-        return {"edits": len(self.index), "bytes": self.index.nbytes}

@@ -32,7 +32,7 @@ def about(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-4 or not value else f"{value:.1e}"
 
 
-def spread(measure: Measure) -> str:
+def uncertainty(measure: Measure) -> str:
     """The 95 % interval, or least and most of several seeds."""
     if len(measure.values) > 1:
         return f"({_short(min(measure.values))}–{_short(max(measure.values))})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memoir.bench.report.numbers import MISSING, spread
+from memoir.bench.report.numbers import MISSING, uncertainty
 from memoir.bench.report.results import Measure
 
 
@@ -59,7 +59,7 @@ class Table:
 
 def measured(measure: Measure | None, text: str) -> Cell:
     """A cell with a measure's interval behind it; ``text`` is its value as it shall look."""
-    return Cell(text, spread(measure)) if measure else Cell(MISSING)
+    return Cell(text, uncertainty(measure)) if measure else Cell(MISSING)
 
 
 def mark_best(cells: Sequence[Cell], measures: Sequence[Measure | None], lower: bool) -> list[Cell]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from memoir.bench.report.numbers import MISSING, amount, edits_words, spread
+from memoir.bench.report.numbers import MISSING, amount, edits_words, uncertainty
 from memoir.bench.report.results import Checkpoint, DataSet, Result, Series
 from memoir.bench.report.table import Cell, Column, Row, Table
 from memoir.bench.report.tables_course import subset_words
@@ -113,5 +113,5 @@ def _full_cell(point: Checkpoint, name: str, place: tuple[str, ...]) -> Cell:
         return Cell(MISSING)
     seeds = ["seeds:", *map(amount, found.values)] if len(found.values) > 1 else []
     count = [] if found.n is None else [f"n {found.n:,}"]
-    lines = [spread(found), *count, *seeds]
+    lines = [uncertainty(found), *count, *seeds]
     return Cell(amount(found.value), "\n".join(line for line in lines if line))
