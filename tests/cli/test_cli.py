@@ -163,6 +163,19 @@ def test_every_method_is_listed_with_what_it_promises(memoir: Command) -> None:
     assert found.keys() == set(methods.available())
     assert found["ft"]["undo"] == "replay"
     assert not found["ft"]["spares_others"]
+    for method in found.values():
+        assert all(method["settings"].values()), f"a setting of {method['name']} is not explained"
+        assert all(
+            preset.keys() == method["settings"].keys() for preset in method["presets"].values()
+        )
+
+
+def test_a_method_is_told_with_its_settings(memoir: Command) -> None:
+    text = one_line(memoir("methods", "grace").stdout)
+    assert text.startswith("GRACE: Aging with GRACE")
+    assert "radius 1.0 ε of a new key, Euclidean, of activations (paper: 1.0;" in text
+    assert "``" not in text
+    assert ":mod:" not in text
 
 
 def test_a_method_without_a_threshold_is_set_up_too(

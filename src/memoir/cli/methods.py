@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+import re
+import sys
+from dataclasses import asdict, fields
+from typing import Annotated, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from memoir.cli.output import JsonOption, out, print_json, reporting_errors
 
-EXAMPLES = "Examples:  memoir methods  |  memoir init --method ft --preset ft-l"
+EXAMPLES = (
+    "Examples:  memoir methods  |  memoir methods wise  |  memoir init --method ft --preset ft-l"
+)
 
 COLUMNS = (
     *("method", "presets", "needs", "many at once", "take-back", "other prompts"),
@@ -20,18 +27,25 @@ COLUMNS = (
 UNDO = {"exact": "at once", "replay": "adding up the others anew"}
 
 
-def run(json: JsonOption = False) -> None:
-    """List the editing methods: where each is from, what it needs, and what it promises."""
+def run(
+    name: Annotated[str | None, typer.Argument(help="One method, with its settings.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the editing methods: where each is from, what it needs, what it promises, its settings."""
     with reporting_errors(json):
         from memoir import methods
 
-        found = {name: methods.get(name) for name in methods.available()}
+        found = {each: methods.get(each) for each in ([name] if name else methods.available())}
     if json:
-        print_json({"methods": [_plain(name, method) for name, method in found.items()]})
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
+        print_json({"methods": [_plain(each, method) for each, method in found.items()]})
+    elif name:
+        _tell(found[name])
+    else:
+        _list(found)
+
+
+def _list(found: dict[str, Any]) -> None:
+    table = _table(COLUMNS)
     for name, method in found.items():
         table.add_row(
             f"[bold]{name}[/]",
@@ -46,10 +60,56 @@ def run(json: JsonOption = False) -> None:
     out.print(table)
 
 
+def _tell(method: Any) -> None:
+    """What its file says of it, and its settings in every preset."""
+    out.print(_readable(sys.modules[method.__module__].__doc__), markup=False)
+    meanings, presets = _meanings(method), _settings(method)
+    table = _table(("setting", *presets, "meaning"))
+    for setting, meaning in meanings.items():
+        values = [escape(str(each[setting])) for each in presets.values()]
+        table.add_row(f"[bold]{setting}[/]", *values, escape(meaning))
+    out.print(table)
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _settings(method: Any) -> dict[str, dict[str, Any]]:
+    """Every preset's."""
+    return {preset: asdict(config) for preset, config in method.presets.items()}
+
+
+def _meanings(method: Any) -> dict[str, str]:
+    """What each setting means, as the config's docstring says."""
+    lines = _readable(method.Config.__doc__).splitlines()
+    found: dict[str, str] = {}
+    current = None
+    for line in lines:
+        begins = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
+        if begins:
+            current = begins[1].split(", ")
+            found |= dict.fromkeys(current, begins[2])
+        elif current and line.startswith(" " * 8):
+            found |= {each: f"{found[each]} {line.strip()}" for each in current}
+        else:
+            current = None
+    return {field.name: found.get(field.name, "") for field in fields(method.Config)}
+
+
+def _readable(docstring: str | None) -> str:
+    """A docstring without what is there for programs only."""
+    return re.sub(r":\w+:`~?([^`]+)`|``", r"\1", inspect.cleandoc(docstring or ""))
+
+
 def _plain(name: str, method: Any) -> dict[str, Any]:
     return {
         "name": name,
-        "presets": list(method.presets),
+        "presets": _settings(method),
+        "settings": _meanings(method),
         "needs": list(method.needs),
         "batch": method.batch,
         "storage": method.storage,
