@@ -113,6 +113,21 @@ def test_it_declares_what_it_is(name: str) -> None:
 
 @every_case
 def test_edits_lower_the_loss_and_come_off_again(case: Case, few_background: Background) -> None:
+    learns_and_comes_off(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [family for family in tiny.CONFIGS if family != "llama"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_does_so_in_every_family_of_models(
+    name: str, family: str, few_background: Background
+) -> None:
+    # What a tiny random model can be taught by one layer differs by family: less is asked of them.
+    learns_and_comes_off(CASES[name]._replace(family=family), at_most=1.0)
+
+
+def learns_and_comes_off(case: Case, at_most: float = 0.8) -> None:
+    """Fitting changes nothing; applied, edits lower their loss; removed, they leave no bit behind."""
     method, host = bound(case)
     before = [logits(host, edit.prompt) for edit in case.edits]
     losses = [loss(method, edit) for edit in case.edits]
@@ -125,7 +140,7 @@ def test_edits_lower_the_loss_and_come_off_again(case: Case, few_background: Bac
         if case.name == "none":
             assert loss(method, edit) == old
         else:
-            assert loss(method, edit) < 0.8 * old
+            assert loss(method, edit) < at_most * old
     for i in range(len(changes)):
         method.remove(str(i))
     for edit, logit in zip(case.edits, before, strict=True):
