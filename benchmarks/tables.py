@@ -1,5 +1,5 @@
-"""Write docs/benchmarks.md and docs/benchmarks.html from the result files; ``--check`` only compares
-the tables (CI).
+"""Write docs/benchmarks.md and docs/comparison.md, each with its page of pictures, from the result
+files; ``--check`` only compares the tables (CI).
 
 python benchmarks/tables.py [--check]
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,29 +22,37 @@ from routing_table import routing
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+DOCS = HERE.parent / "docs"
 ROUTING = RESULTS / "routing.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
-SIZE_PICTURE = PAGE.parent / "images" / "size.svg"
+SIZE_PICTURE = DOCS / "images" / "size.svg"
+METHODS = "methods"
+"""The plan in which every method meets the same edits."""
 
-HEAD = """# Benchmarks
-
-The same with curves and pictures: [benchmarks.html](benchmarks.html), one page that loads nothing.
-
-Written by `python benchmarks/tables.py` from the files in `benchmarks/results/`; do not edit by hand.
-The protocol is explained in [benchmarking.md](benchmarking.md). To measure again, with `MEMOIR_DATA`
-naming a folder with the public benchmark files (`memoir data` tells where to get them):
+WRITTEN = """Written by `python benchmarks/tables.py` from the files in `benchmarks/results/`; do not
+edit by hand. The protocol is explained in [benchmarking.md](benchmarking.md). To measure again, with
+`MEMOIR_DATA` naming a folder with the public benchmark files (`memoir data` tells where to get them):
 
 ```sh
 {commands}
 python benchmarks/tables.py
 ```
 
-SelfCheckGPT and Temporal were measured before d793e2f, when the preset `default` routed by overlap and
-its memory acted on every token.
-
 Times were taken while other work ran on the same machine: compare them within a row, not across.
+"""
+
+BENCHMARKS = """# Benchmarks
+
+What memoir holds: in free text, inside conversations, among thousands of edits, and at what cost. The
+same with curves and pictures: [benchmarks.html](benchmarks.html), one page that loads nothing.
+
+"""
+
+COMPARISON = """# Every method on the same edits
+
+The same with curves and pictures: [comparison.html](comparison.html), one page that loads nothing.
+
 """
 
 
@@ -51,34 +60,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    page = whole_page()
+    of_methods = results(lambda run: run.startswith(f"{METHODS}-"))
+    others = results(lambda run: not run.startswith(f"{METHODS}-"))
+    pages = {"benchmarks": (benchmarks(others), others)}
+    if of_methods:
+        pages["comparison"] = (comparison(of_methods), of_methods)
+    for name, (page, shown) in pages.items():
+        path = DOCS / f"{name}.md"
+        if check and path.read_text("utf-8") != page:
+            sys.exit(f"{path} does not match benchmarks/results; run benchmarks/tables.py")
+        if not check:
+            path.write_text(page, "utf-8")
+            with TemporaryDirectory() as folder:
+                shutil.move(write_report(shown, Path(folder)).html, path.with_suffix(".html"))
     if not check:
-        PAGE.write_text(page, "utf-8")
-        with TemporaryDirectory() as folder:
-            shutil.move(write_report(results(), Path(folder)).html, PAGE.with_suffix(".html"))
         draw_size(read(SIZE), SIZE_PICTURE)
-    elif PAGE.read_text("utf-8") != page:
-        sys.exit("docs/benchmarks.md does not match benchmarks/results; run benchmarks/tables.py")
 
 
-def whole_page() -> str:
+def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
+    """The page on memoir itself."""
     plans = [plan for plan in sorted(HERE.glob("*.toml")) if any(RESULTS.glob(f"{plan.stem}-*"))]
-    commands = [
-        f"memoir bench run benchmarks/{plan.name} --results benchmarks/results" for plan in plans
-    ]
-    commands.insert(0, "python benchmarks/pairs.py")
+    commands = ["python benchmarks/pairs.py"]
+    commands += [_run(plan) for plan in plans if plan.stem != METHODS]
     commands += [f"python benchmarks/{name}.py" for name in ("routing", "speed", "size")]
-    head = HEAD.format(commands="\n".join(commands))
-    picture = str(SIZE_PICTURE.relative_to(PAGE.parent))
-    alone = routing(read(ROUTING))
+    picture = str(SIZE_PICTURE.relative_to(DOCS))
     costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
-    return "\n".join([head, markdown(results()), *alone, *costs])
+    head = BENCHMARKS + WRITTEN.format(commands="\n".join(commands))
+    return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *costs])
 
 
-def results() -> list[dict[str, Any]]:
-    return read_results(
-        sorted(path for path in RESULTS.glob("*.json") if path not in (ROUTING, SPEED, SIZE))
-    )
+def comparison(shown: Sequence[dict[str, Any]]) -> str:
+    """The page on all methods."""
+    notes = (HERE / "methods_notes.md").read_text("utf-8")
+    commands = f"memoir stats\n{_run(HERE / f'{METHODS}.toml')}"
+    return "\n".join([COMPARISON + WRITTEN.format(commands=commands), notes, markdown(shown)])
+
+
+def _run(plan: Path) -> str:
+    return f"memoir bench run benchmarks/{plan.name} --results benchmarks/results"
+
+
+def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
+    """Result files of the runs with these names."""
+    files = [path for path in RESULTS.glob("*.json") if path not in (ROUTING, SPEED, SIZE)]
+    return read_results(sorted(path for path in files if wanted(path.name)))
 
 
 if __name__ == "__main__":
