@@ -23,6 +23,7 @@ FLOORS = {
     "values": 2,
     "spread": 2,
     "side_memories": 3,
+    "adapting": 2,
     "methods": 3,
     "store": 3,
     "data": 2,

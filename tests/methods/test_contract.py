@@ -31,6 +31,7 @@ TINY = {
     "grace": {"max_steps": 100, "stop_loss": 0.5},
     "rome": {"corpus": str(CORPUS)},
     "locft": {"lr": 0.02, "epochs": 60},
+    "lora": {"lr": 0.02, "stop_loss": 0.5},
     "memit": {"corpus": str(CORPUS)},
     "alphaedit": {"corpus": str(CORPUS), "lr": 0.5, "clamp": 4.0, "decay": 1e-3},
     "wise": {"lr": 2.0, "mask_ratio": 0.5, "max_steps": 100},

@@ -22,6 +22,7 @@ from torch import Tensor
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Host
 from memoir.host.patch import Patch
+from memoir.host.summed_adapter import SummedAdapter
 from memoir.host.tokens import Encoded
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -91,7 +92,7 @@ class Method(Protocol):
     storage: ClassVar[str]
 
     config: Any
-    attachment: Attachment | Patch
+    attachment: Attachment | Patch | SummedAdapter
 
     def __init__(self, host: Host, prepared: Prepared) -> None: ...
 
@@ -121,12 +122,13 @@ class Method(Protocol):
 
 
 class Patching:
-    """What methods that change weights have in common: their changes are a :class:`Patch`'s."""
+    """What methods that change weights have in common: their changes add up, in a :class:`Patch` or
+    in a :class:`SummedAdapter`."""
 
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
     spares_others: ClassVar[bool] = False
 
-    attachment: Patch
+    attachment: Patch | SummedAdapter
 
     def close(self) -> None:
         self.attachment.undo()
