@@ -105,7 +105,7 @@ class Attachment:
         self._hooks = [
             base.register_forward_pre_hook(self._begin, with_kwargs=True),
             base.register_forward_hook(self._end),
-            host.site.module.register_forward_hook(self._at_site),
+            self._place(host),
         ]
         self._outer_generate = vars(host.model).get("generate")
         self._wrap_generate()
@@ -191,17 +191,28 @@ class Attachment:
             self._by_cache[cache] = step.scope
         self._step.set(None)
 
+    def _place(self, host: Host) -> Any:
+        """Hook in where the module decides and acts."""
+        return host.site.module.register_forward_hook(self._at_site)
+
     def _at_site(self, _module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
-        step = self._step.get()
-        if step is None or not self._active():
+        step = self._under_way()
+        if step is None:
             return None
-        activations = args[0]
-        scope = step.scope
+        fed = self._decided(step, args[0])
+        return self._module.act(args[0], output, step.scope.route, fed)
+
+    def _under_way(self) -> _Step | None:
+        """The pass this thread is in, if the module takes part in it."""
+        return self._step.get() if self._active() else None
+
+    def _decided(self, step: _Step, activations: Float[Tensor, "batch seq _width"]) -> Fed:
+        """What is fed; after this the scope has its route."""
         rank = _rank(activations, step.attention, step.before)
-        fed = Fed(step.ids, rank, _of_prompt(rank, scope.prompt_lengths))
-        if scope.route is None:
-            scope.route = self._module.decide(activations, fed)
-        return self._module.act(activations, output, scope.route, fed)
+        fed = Fed(step.ids, rank, _of_prompt(rank, step.scope.prompt_lengths))
+        if step.scope.route is None:
+            step.scope.route = self._module.decide(activations, fed)
+        return fed
 
 
 def _rank(

@@ -121,9 +121,8 @@ class Method(Protocol):
         """Leave the model as it was before the method was bound to it."""
 
 
-class Patching:
-    """What methods that change weights have in common: their changes add up, in a :class:`Patch` or
-    in a :class:`SummedAdapter`."""
+class Summing:
+    """What methods have in common whose changes add up, to weights or to an adapter."""
 
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
     spares_others: ClassVar[bool] = False
@@ -144,3 +143,9 @@ class Patching:
 
     def verdicts(self, route: None) -> list[Match]:
         return []
+
+
+class Patching(Summing):
+    """What methods that change weights have in common: their changes are a :class:`Patch`'s."""
+
+    attachment: Patch
