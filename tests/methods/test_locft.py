@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from facts import demo_edits
+from memoir.editor import Editor
 from memoir.errors import LossNotFinite
 from memoir.host import Host
 from memoir.host.patch import Update, from_tensors
@@ -16,6 +19,7 @@ from memoir.host.tokens import Encoded
 from memoir.methods.base import Change
 from memoir.methods.ft import FineTuning, FineTuningConfig
 from memoir.methods.locft import LocFT, LocFTConfig, _Lesson
+from memoir.store import Store
 from memoir.types import Edit
 
 NAMES = ["Ada", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal"]
@@ -152,3 +156,16 @@ def test_a_loss_that_is_not_finite_is_refused_and_nothing_changes(host: Host) ->
         assert isinstance(result, LossNotFinite)
         assert "is not finite; nothing was written. Lower the learning rate (lr)" in str(result)
     assert torch.equal(host.site.weight.data, before)
+
+
+@pytest.mark.slow
+def test_the_default_model_says_facts_that_were_taught_together(
+    smollm2: Host, tmp_path: Path
+) -> None:
+    edits = demo_edits(3)
+    with Editor(smollm2, Store.create(tmp_path / "locft"), "locft") as editor:
+        editor.edit_many(edits)
+        said = [
+            editor.ask(edit.prompt, max_new_tokens=8).text.startswith(edit.target) for edit in edits
+        ]
+    assert sum(said) >= 2
