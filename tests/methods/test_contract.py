@@ -62,6 +62,7 @@ CASES = {
     # As it is by default: by meaning, on the answer only, in conversations.
     "memoir as it is": Case("memoir", LEARNS),
     "memoir as it is, on gpt2": Case("memoir", LEARNS, "gpt2"),
+    "lora_routed, on gpt2": Case("lora_routed", TINY["lora_routed"], "gpt2"),
     "wise, retrieving": Case("wise", {**TINY["wise"], "retrieve": True, "shard_size": 1}),
     "memoir as in the paper": Case("memoir", {**vars(FAITHFUL), "max_steps": 60}),
 }
