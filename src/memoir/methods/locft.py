@@ -14,8 +14,9 @@ Settings are those of the authors' code for LLaMA-3-8B: the feed-forward output 
 of 32, Adam with lr 5e-4, 25 epochs, a mini-batch is passed over below a loss of 1e-2 and all ends once
 an epoch's mean is, and targets end with the model's end token. (Their Qwen2.5-7B config takes layer 6
 of 28.) Their mini-batches hold 100 of 3,000 edits, so that an epoch has 30 steps. To keep the number
-of steps, and not the size of a batch, a mini-batch here holds a thirtieth of the edits given at once:
-with fewer edits than that, one; each edit is then visited as often as in the paper.
+of steps, and not the size of a batch, a mini-batch here holds a thirtieth of the edits given at once,
+and at least one; each edit is visited as often as in the paper. The step was left as it is for a model
+of any width.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ class LoraRouted:
         self.config = config
         if config.threshold is None:
             raise BadInput("this config was not prepared: the threshold is still open.")
-        self._layers = Adapters(host, config.rank, config.alpha, config.modules, self._chosen)
         self._router = prepared_router(host, prepared.tensors, config.threshold)
+        self._layers = Adapters(host, config.rank, config.alpha, config.modules, self._chosen)
         self._live: dict[str, Mapping[str, Tensor]] = {}
         self._in_memory: WeakValueDictionary[str, _InMemory] = WeakValueDictionary()
         self._loads = 0
