@@ -11,8 +11,7 @@ every layer (for other families, on what PEFT names for them), Adam, at most 70 
 
 * plain LoRA, and not AdaLoRA, whose ranks are pruned on a schedule that would restart with every edit;
 * Adam's step is 5e-4 and not 5e-3, tuned on four training records of ZsRE with a model of 135M: with
-  theirs, the last edit becomes the answer to everything (AdaLoRA, starting from singular values of
-  zero, moves more slowly);
+  theirs, which is for AdaLoRA, the last edit becomes the answer to everything;
 * an edit is done below ``stop_loss``; EasyEdit takes all 70 steps;
 * no dropout, so that fitting is deterministic.
 
