@@ -25,6 +25,7 @@ FLOORS = {
     "side_memories": 3,
     "adapting": 2,
     "methods": 3,
+    "residual": 3,
     "store": 3,
     "data": 2,
     "metrics": 3,

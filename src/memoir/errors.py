@@ -7,6 +7,7 @@
     ├── UnknownName           no such model, site, method, edit…   (also a LookupError)
     ├── EditRefused           the edit was not made; nothing was written
     │   ├── NotConverged      the model still does not say the target
+    │   ├── MemoryFull        the method's memory has no room for one more
     │   └── LossNotFinite     the loss became NaN or infinite
     ├── ModelUnavailable      weights could not be fetched, verified or loaded
     ├── JudgeUnavailable      the judging model gave no verdict
@@ -76,6 +77,10 @@ class EditRefused(MemoirError):
 
 class NotConverged(EditRefused):
     """After the last step the model still does not say the target."""
+
+
+class MemoryFull(EditRefused):
+    """The method's memory has no room for one more edit."""
 
 
 class LossNotFinite(EditRefused):

@@ -35,6 +35,10 @@ TINY = {
     "lora_routed": {"lr": 0.01, "stop_loss": 0.5},
     "memit": {"corpus": str(CORPUS)},
     "alphaedit": {"corpus": str(CORPUS), "lr": 0.5, "clamp": 4.0, "decay": 1e-3},
+    "packnet": {"keep": 0.1, "max_steps": 100, "stop_loss": 0.5},
+    "supsup": {"size": 2.0},
+    "gpm": {"lr": 0.5, "max_steps": 100, "stop_loss": 0.5},
+    "sparcl": {"lr": 0.5, "max_steps": 100, "stop_loss": 0.5},
     "wise": {"lr": 2.0, "mask_ratio": 0.5, "max_steps": 100},
 }
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
