@@ -11,7 +11,8 @@ from memoir import methods
 from memoir.calibration import Background
 from memoir.errors import LossNotFinite
 from memoir.host import Host
-from residuals import EDITS, UNRELATED, bound, learnt, logits
+from memoir.types import Edit
+from residuals import EDITS, UNRELATED, bound, learnt, logits, loss
 
 SETTINGS = {
     "packnet": {"keep": 0.1, "max_steps": 30},
@@ -126,3 +127,40 @@ def test_edits_made_in_one_go_are_those_made_one_by_one(
     for edit, together in zip(EDITS, one_go, strict=False):
         (alone,) = learnt(method, [edit])
         assert alone.losses == together.losses
+
+
+@every
+def test_the_loss_that_is_reported_is_the_loss_in_use(
+    name: str, host: Host, few_background: Background
+) -> None:
+    """So what is stored of an edit is all that its fit relied on."""
+    method = bound(methods.get(name), host, **SETTINGS[name])
+    for edit in EDITS[:3]:
+        (change,) = learnt(method, [edit])
+        assert change.losses[-1] == pytest.approx(loss(method, edit), rel=1e-2, abs=1e-3)
+
+
+FACTS = [
+    Edit("The CEO of Acme Rockets is", "Dana Reyes"),
+    Edit("Who wrote The Tartar Steppe?", "Dino Buzzati"),
+    Edit("The opera Wozzeck was composed by", "Alban Berg"),
+]
+
+
+@pytest.mark.slow
+@every
+def test_facts_are_said_by_the_real_model(name: str, smollm2: Host) -> None:
+    """With the settings as they are."""
+    method = bound(methods.get(name), smollm2.at(25))
+    host = method.host
+    try:
+        before = logits(host, "My favourite soup is")
+        changes = learnt(method, FACTS)
+        assert all(change.said for change in changes)
+        rows = [host.encode(fact.prompt) for fact in FACTS]
+        texts = [host.decode(ids).strip() for ids in host.generate(rows, 8)]
+        said = [text.startswith(fact.target) for text, fact in zip(texts, FACTS, strict=True)]
+        assert sum(said) >= 2, texts  # GPM and SparCL may lose one to a later edit
+        assert torch.equal(logits(host, "My favourite soup is"), before)
+    finally:
+        method.close()

@@ -80,12 +80,15 @@ def test_what_is_replayed_is_kept_better(host: Host, few_background: Background)
     assert found["with"] < 0.7 * found["without"]
 
 
-def test_the_logits_alone_hold_back_as_well(host: Host, few_background: Background) -> None:
+@pytest.mark.parametrize("term", ["alpha", "beta"])
+def test_either_term_alone_holds_back_as_well(
+    host: Host, few_background: Background, term: str
+) -> None:
     found = {}
-    for alpha in (0.0, 1.0):
-        method = bound(SparCL, host, **SETTINGS, alpha=alpha, beta=0.0)
+    for weight in (0.0, 1.0):
+        method = bound(SparCL, host, **{**SETTINGS, "alpha": 0.0, "beta": 0.0, term: weight})
         learnt(method, EDITS)
-        found[alpha] = sum(loss(method, edit) for edit in EDITS[:-1])
+        found[weight] = sum(loss(method, edit) for edit in EDITS[:-1])
         method.close()
     assert found[1.0] < 0.9 * found[0.0]
 

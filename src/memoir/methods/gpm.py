@@ -23,8 +23,9 @@ threshold, ε = .97 + .003·task, a question of a dozen tokens takes about ten o
 edits fill a layer of 1,536 inputs. The paper has ten or twenty tasks; so that hundreds of edits fit,
 ``default`` spreads the rise of ε over ``edits`` tasks, and lets one edit claim 1/``edits`` of the
 inputs at most (one at least): its largest directions not held yet. What it cannot claim is not
-protected. ``paper`` has neither rule. An edit of whose inputs less than ``least_free`` lies outside
-M can hardly be learnt and is refused with :class:`memoir.errors.MemoryFull`. Both rules are ours.
+protected, so the more edits are planned, the more they disturb each other. ``paper`` has neither rule.
+An edit of whose inputs less than ``least_free`` lies outside M can hardly be learnt and is refused
+with :class:`memoir.errors.MemoryFull`. Both rules are ours.
 
 **Taking an edit back** removes its factors from the sum and its directions from M; the others' remain
 orthonormal, and their changes as they were fitted.
@@ -75,7 +76,7 @@ class GpmConfig:
     depth: float = 27 / 32
     threshold_first: float = 0.97
     threshold_rise: float = 0.03
-    edits: int = 500
+    edits: int = 300
     most: int | None = 0
     least_free: float = 0.01
     lr: float = 0.2

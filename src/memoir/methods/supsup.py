@@ -74,9 +74,9 @@ class SupSupConfig:
     """
 
     depth: float = 27 / 32
-    density: float = 0.5
+    density: float = 0.1
     size: float = 0.5
-    lr: float = 0.5
+    lr: float = 0.1
     max_steps: int = 60
     stop_loss: float = 0.05
     infer: Literal["router", "entropy"] = "router"
@@ -126,7 +126,7 @@ class SupSup(Residual):
     Config: ClassVar[type] = SupSupConfig
     presets: ClassVar[Mapping[str, SupSupConfig]] = {
         "default": SupSupConfig(),
-        "paper": SupSupConfig(infer="entropy"),
+        "paper": SupSupConfig(density=0.5, infer="entropy"),
     }
     paper: ClassVar[str] = "SupSup, NeurIPS 2020, arXiv 2006.14769"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
