@@ -20,9 +20,13 @@ and learning rate were chosen on ZsRE's training records.
 masks' weights, Σ α_i M_i ⊙ W, and the mask wins whose coefficient lowers the next token's entropy H
 fastest, argmax −∂H/∂α_i, from one pass forwards and backwards over the layers above the site. The
 paper has no answer "none of them"; here the zero mask is one more component, with gradient zero, so a
-prompt is left alone if every mask would raise the entropy. That is weak evidence: unrelated prompts do
-change. A gradient is compared with every stored mask, so it takes time in proportion to their number,
-and as much memory as the layer's weight for each prompt of a batch.
+prompt is left alone if every mask would raise the entropy.
+
+Expect little of it: the paper's networks know nothing but their masks, while a language model has an
+answer of its own, and a little of any mask first makes it less sure. On ten of ZsRE's training records
+(SmolLM2-135M) it found none of the edits, and it changed unrelated prompts. A gradient is compared with
+every stored mask, so it also takes time in proportion to their number, and as much memory as the
+layer's weight for each prompt of a batch.
 """
 
 from __future__ import annotations
