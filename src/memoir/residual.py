@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float
@@ -42,7 +42,7 @@ class Memory(Protocol):
     def weight(self, id: str) -> Float[Tensor, "d_out d_in"]:
         """``W_m`` as an edit's prompts see it."""
 
-    def copy(self) -> Self:
+    def copy(self) -> Memory:
         """One that can be added to without changing this one."""
 
 

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -98,7 +98,7 @@ class ProjectedMemory:
         self.tasks = 0
         self._directions: list[Float[Tensor, "new d_in"]] = [self.total.new_zeros(0, shape[1])]
 
-    def copy(self) -> Self:
+    def copy(self) -> ProjectedMemory:
         other = type(self)((0, 0))
         other.total, other.tasks = self.total, self.tasks
         other._directions = list(self._directions)

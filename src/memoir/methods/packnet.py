@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -85,7 +85,7 @@ class PackedMemory:
         )
         self._number: dict[str, int] = {}
 
-    def copy(self) -> Self:
+    def copy(self) -> PackedMemory:
         other = type(self)((0, 0))
         other.values, other.owner = self.values.clone(), self.owner.clone()
         other._number = dict(self._number)

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -117,7 +117,7 @@ class SparseMemory:
         self.values = self.total
         self.past: list[Remembered] = []
 
-    def copy(self) -> Self:
+    def copy(self) -> SparseMemory:
         other = type(self)(self.active)
         other.total, other.values, other.past = self.total, self.values, list(self.past)
         return other

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -100,7 +100,7 @@ class Supermasks:
         self.random = weight
         self.masks: dict[str, UInt8[Tensor, " bytes"]] = {}
 
-    def copy(self) -> Self:
+    def copy(self) -> Supermasks:
         other = type(self)(self.random)
         other.masks = dict(self.masks)
         return other
