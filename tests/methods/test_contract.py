@@ -41,6 +41,8 @@ TINY = {
     "sparcl": {"lr": 0.5, "max_steps": 100, "stop_loss": 0.5},
     "wise": {"lr": 2.0, "mask_ratio": 0.5, "max_steps": 100},
 }
+IN_CONTEXT = ("rag",)
+"""Their edits act, but a random model learns nothing from what stands before a prompt."""
 EDITS = [Edit("The code of the door is", "xyz"), Edit("Who keeps the bees?", "Ada")]
 # One token, right behind the subject: all that a change at the subject can do to a tiny random model.
 AT_SUBJECT = [Edit("Look behind the door", "!"), Edit("Who keeps the bees", "?")]
@@ -67,6 +69,8 @@ CASES = {
     "memoir as it is": Case("memoir", LEARNS),
     "memoir as it is, on gpt2": Case("memoir", LEARNS, "gpt2"),
     "lora_routed, on gpt2": Case("lora_routed", TINY["lora_routed"], "gpt2"),
+    "rag, by activations": Case("rag", {"similarity": "activations"}),
+    "rag on gpt2": Case("rag", {}, "gpt2"),
     "wise, retrieving": Case("wise", {**TINY["wise"], "retrieve": True, "shard_size": 1}),
     "memoir as in the paper": Case("memoir", {**vars(FAITHFUL), "max_steps": 60}),
 }
@@ -147,6 +151,8 @@ def learns_and_comes_off(case: Case, at_most: float = 0.8) -> None:
     for edit, old in zip(case.edits, losses, strict=True):
         if case.name == "none":
             assert loss(method, edit) == old
+        elif case.name in IN_CONTEXT:
+            assert loss(method, edit) != old
         else:
             assert loss(method, edit) < at_most * old
     for i in range(len(changes)):

@@ -5,9 +5,9 @@ replaying the upper layers, generating, and attaching a module. Nobody else touc
 """
 
 from memoir.host.attachment import Attachment as Attachment
-from memoir.host.attachment import Fed as Fed
 from memoir.host.attachment import SiteModule as SiteModule
 from memoir.host.host import Host as Host
 from memoir.host.host import Reading as Reading
+from memoir.host.scoped import Fed as Fed
 from memoir.host.sites import Site as Site
 from memoir.host.tokens import TokenBatch as TokenBatch

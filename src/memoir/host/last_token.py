@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from memoir.host.attachment import Fed
 from memoir.host.host import Host, Reading
+from memoir.host.scoped import Fed
 from memoir.types import Edit, Match
 
 

@@ -21,8 +21,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from memoir.errors import BadInput
-from memoir.host.attachment import Scope
 from memoir.host.host import Host
+from memoir.host.scoped import Scope
 from memoir.host.sites import Site, find_site
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Host
+from memoir.host.insertion import Insertion
 from memoir.host.patch import Patch
 from memoir.host.summed_adapter import SummedAdapter
 from memoir.host.tokens import Encoded
@@ -93,6 +94,7 @@ class Method(Protocol):
 
     config: Any
     attachment: Attachment | Patch | SummedAdapter
+    attachment: Attachment | Patch | Insertion
 
     def __init__(self, host: Host, prepared: Prepared) -> None: ...
 

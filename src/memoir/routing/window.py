@@ -52,6 +52,17 @@ class Window:
                 text = text[: text.index(self._end)]
         return Turn(self._bare(text), self._bare(earlier))
 
+    def begins(self, prompt: str) -> int:
+        """Where the last turn's text begins in such a prompt, in characters."""
+        at = prompt.rfind(self._begin) if self._begin else -1
+        start = at + len(self._begin) if at >= 0 else 0
+        while start < len(prompt):
+            token = next((each for each in self._special if prompt.startswith(each, start)), "")
+            if not token and not prompt[start].isspace():
+                break
+            start += len(token) or 1
+        return start
+
     def _bare(self, text: str) -> str:
         for token in self._special:
             text = text.replace(token, "\n")
