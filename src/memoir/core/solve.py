@@ -7,6 +7,7 @@ columns of R, the change of the weight is
 
     ROME       G = C⁻¹, λ = 0, one key     Meng et al., NeurIPS 2022, arXiv 2202.05262, eq. 2
     MEMIT      G = C⁻¹                     Meng et al., ICLR 2023, arXiv 2210.07229, eq. 14
+    UltraEdit  G = I                       Gu et al., TMLR 2026, arXiv 2505.14679, eq. 8
     AlphaEdit  G = P                       Fang et al., ICLR 2025, arXiv 2410.02355, eq. 12
 
 where C = E[k kᵀ] is the second moment of keys to be preserved, and P projects onto what they leave
@@ -48,6 +49,26 @@ def ridge_rows(
     ridge = RIDGE * moment.diagonal().mean()
     lifted = torch.linalg.solve(moment + ridge * torch.eye(len(moment)).to(moment), keys.T).T
     return _rows(keys, lifted, weight)
+
+
+def plain_rows(keys: Float[Tensor, "keys d_in"], weight: float) -> Float[Tensor, "keys d_in"]:
+    """UltraEdit's U: Δ is the ridge solution of Δ Kᵀ = R.
+
+    Args:
+        keys: of the edits, any number of each.
+        weight: λ.
+    """
+    keys = keys.double()
+    return _rows(keys, keys, weight)
+
+
+def outside(
+    keys: Float[Tensor, "keys d_in"], known: Float[Tensor, "known d_in"]
+) -> Float[Tensor, "keys d_in"]:
+    """Keys less their part in the span of known ones, whose values they then cannot change."""
+    values, directions = torch.linalg.svd(known.double(), full_matrices=False)[1:]
+    spanned = directions[values > RIDGE * values.max()]
+    return (keys.double() - keys.double() @ spanned.T @ spanned).to(keys)
 
 
 def null_projector(moment: Float[Tensor, "d_in d_in"], bound: float) -> Float[Tensor, "d_in d_in"]:

@@ -49,6 +49,7 @@ from memoir.routing.retrieval import (
     Similarity,
     background_texts,
     calibrated,
+    wordings,
 )
 from memoir.routing.window import Window
 from memoir.types import Edit, Match, Progress, no_progress
@@ -72,7 +73,7 @@ class RagConfig:
     depth: float = 0.8
     threshold: float | None = None
     false_fire_rate: float = 0.01
-    template: str = "{prompt} {target}."
+    template: str = "{prompt} {target}"
     batch_size: int = 16
 
 
@@ -192,7 +193,7 @@ class Rag:
     # ------------------------------------------------------------------ state
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        texts = _wordings(edit)
+        texts = wordings(edit)
         self._shelf.add(id, texts, tensors.get("keys", torch.zeros(len(texts), 0)))
         self._sentences[id] = self._inserted_ids(edit)
 
@@ -222,7 +223,7 @@ class Rag:
                 results.append(row)
                 continue
             (score,) = next(said).scores
-            keys = self._similarity.key(_wordings(edit))
+            keys = self._similarity.key(wordings(edit))
             tensors = {"keys": keys} if keys.numel() else {}
             results.append(Change(edit, tensors, (score.loss,), all(score.correct), seconds))
         return results
@@ -245,11 +246,6 @@ def _similarity(host: Host, config: RagConfig, tensors: Mapping[str, Tensor]) ->
     if config.similarity == "activations":
         return ByActivations(host, tensors["background"])
     return ByWords(background_texts(Background.shipped()))
-
-
-def _wordings(edit: Edit) -> list[str]:
-    """What a question is compared with."""
-    return [edit.prompt, *edit.phrasings]
 
 
 def _sentence(template: str, edit: Edit) -> str:

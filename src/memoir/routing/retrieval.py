@@ -7,8 +7,8 @@ Both give a score of 0 to 1 that does not grow with the number of texts stored:
     activations  cosine of what the two put into the site, mean over tokens less the background's
 
 BM25 (Robertson et al., TREC-3, 1994) is computed by the library bm25s, in Lucene's form. How rare a
-word is, it learns from the stored texts, and from shipped background prompts, so that this is known from
-the first text on. A word that a question repeats counts once.
+word is, it learns from the stored texts and from shipped background prompts, so that it knows from the
+first text on. A word that a question repeats counts once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from memoir.calibration import BATCH, Background
 from memoir.core.fingerprint import prompt_mean
 from memoir.host import Host
 from memoir.routing.words import words
+from memoir.types import Edit
 
 
 class Similarity(Protocol):
@@ -218,6 +219,11 @@ def just_above(scores: Float[Tensor, " n"], rate: float) -> float:
 def terms(text: str) -> list[str]:
     """The words of a text, without accents and case."""
     return [word.text for word in words(text)]
+
+
+def wordings(edit: Edit) -> list[str]:
+    """What a question is compared with, to see if it means an edit."""
+    return [edit.prompt, *edit.phrasings]
 
 
 def background_texts(background: Background) -> list[str]:
