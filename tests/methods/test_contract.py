@@ -26,6 +26,7 @@ LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
 CORPUS = Path(str(files("memoir") / "resources" / "demo_facts.jsonl"))
 TINY = {
     "defer": {"lr": 0.01, "lr_for": None, "stop_loss": 0.5},
+    "loka": {"contexts": "bare", **LEARNS},
     "memoir": {"router": "overlap", "contexts": "bare", **LEARNS},
     "ft": {"lr": 0.02, "max_steps": 100},
     "grace": {"max_steps": 100, "stop_loss": 0.5},
