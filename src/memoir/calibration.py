@@ -132,7 +132,7 @@ def calibrate(
             raise BadInput(f"k must lie in 1..{d_in} (inputs of the edited layer), not {k}.")
     background = background or Background.shipped()
     roles = [background.prompts, background.rephrases, background.neighbours]
-    means = _prompt_means(host, [text for role in roles for text in role], layers, progress)
+    means = prompt_means(host, [text for role in roles for text in role], layers, progress)
     prompts, rephrases, neighbours = means.chunk(3, dim=1)
     permutation = random_permutation(prompts.shape[-1], seed)
     centres = neighbours.mean(dim=1)
@@ -163,11 +163,11 @@ def background_mean(
     host: Host, layer: int, progress: Progress = no_progress
 ) -> Float[Tensor, " d_in"]:
     """μ at one layer: the mean over shipped neighbours of their prompt means."""
-    return _prompt_means(host, Background.shipped().neighbours, [layer], progress)[0].mean(dim=0)
+    return prompt_means(host, Background.shipped().neighbours, [layer], progress)[0].mean(dim=0)
 
 
-def _prompt_means(
-    host: Host, texts: Sequence[str], layers: Sequence[int], progress: Progress
+def prompt_means(
+    host: Host, texts: Sequence[str], layers: Sequence[int], progress: Progress = no_progress
 ) -> Float[Tensor, "layers prompts d_in"]:
     """Mean prompt activations at several layers, read in batches of similar length."""
     encoded = [host.encode(text) for text in texts]

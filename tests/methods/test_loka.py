@@ -167,6 +167,12 @@ def test_generated_text_says_the_target_in_a_batch(method: Loka) -> None:
         assert host.decode(ids).startswith(edit.target)
 
 
+def test_a_loss_that_is_not_finite_is_refused(host: Host, few_background: Background) -> None:
+    (refused,) = bound(host, lr=float("inf")).fit(EDITS[:1])
+    assert isinstance(refused, EditRefused)
+    assert "nothing was written. Lower the learning rate (lr)" in str(refused)
+
+
 @pytest.mark.slow
 def test_the_default_model_says_what_is_in_the_codebook(smollm2: Host, tmp_path: Path) -> None:
     lines = (files("memoir") / "resources" / "demo_facts.jsonl").read_text("utf-8").splitlines()

@@ -30,7 +30,7 @@ EDITS = [
     Edit("Who keeps the bees?", "Ada"),
     Edit("In the long winter the smith of Orm makes", "iron keys"),
 ]
-SENTENCES = [f"{edit.prompt} {edit.target}.\n" for edit in EDITS]
+SENTENCES = [f"{edit.prompt} {edit.target}\n" for edit in EDITS]
 UNRELATED = "12 + 30 ="
 PROMPTS = [*(edit.prompt for edit in EDITS), UNRELATED]
 REWRITTEN = [*(SENTENCES[i] + EDITS[i].prompt for i in range(3)), UNRELATED]

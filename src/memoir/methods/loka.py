@@ -30,6 +30,7 @@ included, is stored with it; taking one back leaves the others' parts as they we
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,6 +139,7 @@ class Loka:
         self._planes = Hyperplanes(host.site.d_in, self.config.bits, self.config.seed)
         self._window = Window(host)
         self._pages: dict[str, Page] = {}
+        self._memories: dict[int, tuple[Tensor, Tensor]] = {}
         self._targets: dict[str, str] = {}
         self.attachment = Attachment(host, self)
 
@@ -150,13 +152,11 @@ class Loka:
         background = Background.shipped()
         centre = background_mean(host, host.site.layer, progress)
         activations, words = ByActivations(host, centre), ByWords(background_texts(background))
-        weights = learn_gate(activations, words, background)
-        tensors = {"background": centre, "gate": weights}
-        gate = Gate(activations, words, weights)
-        found = calibrated(gate, background, config.false_fire_rate)
+        learnt = learn_gate(activations, words, background)
+        found = calibrated(learnt.compared, config.false_fire_rate)
         threshold = found.threshold if config.threshold is None else config.threshold
-        evidence = {**found._asdict(), "records": len(background.prompts)}
-        return Prepared(replace(config, threshold=threshold), tensors, evidence)
+        tensors = {"background": centre, "gate": learnt.weights}
+        return Prepared(replace(config, threshold=threshold), tensors, found._asdict())
 
     # ------------------------------------------------------------------ inference
 
@@ -166,7 +166,7 @@ class Loka:
         matches = self._matches(fed)
         rows = [row for row, match in enumerate(matches) if match.fired]
         ids = [str(matches[row].edit_id) for row in rows]
-        memories = [joined(self._sharing(self._pages[id].memory)) for id in ids]
+        memories = [self._joined(self._pages[id].memory) for id in ids]
         keys, coefficients = (
             pad_sequence([memory[part] for memory in memories], batch_first=True)
             if memories
@@ -222,17 +222,22 @@ class Loka:
     # ------------------------------------------------------------------ state
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
-        self._pages[id] = Page.from_tensors(tensors)
+        self._pages[id] = page = Page.from_tensors(tensors)
+        self._memories.pop(page.memory, None)
         self._shelf.add(id, wordings(edit), tensors["directions"])
         self._targets[id] = edit.target
 
     def remove(self, id: str) -> None:
-        del self._pages[id]
+        self._memories.pop(self._pages.pop(id).memory, None)
         self._shelf.remove(id)
         del self._targets[id]
 
-    def _sharing(self, memory: int) -> list[Page]:
-        return [page for page in self._pages.values() if page.memory == memory]
+    def _joined(self, memory: int) -> tuple[Tensor, Tensor]:
+        """A memory, put together when a prompt first needs it."""
+        if memory not in self._memories:
+            members = [page for page in self._pages.values() if page.memory == memory]
+            self._memories[memory] = joined(members)
+        return self._memories[memory]
 
     # ------------------------------------------------------------------ editing
 
@@ -243,14 +248,14 @@ class Loka:
         pages = list(self._pages.values())
         results: list[Change | EditRefused] = []
         for number, edit in enumerate(edits):
-            result, page = self._fit(edit, pages)
-            if page is not None:
-                pages.append(page)
+            result = self._fit(edit, pages)
+            if isinstance(result, Change):
+                pages.append(Page.from_tensors(result.tensors))
             results.append(result)
             progress("fitting", number + 1, len(edits))
         return results
 
-    def _fit(self, edit: Edit, pages: list[Page]) -> tuple[Change | EditRefused, Page | None]:
+    def _fit(self, edit: Edit, pages: Sequence[Page]) -> Change | EditRefused:
         start = time.perf_counter()
         directions = self._activations.key(wordings(edit))
         with self.attachment.paused():
@@ -259,26 +264,21 @@ class Loka:
         code = self._planes(directions[0])
         clusters = first_codes(pages)
         cluster = nearest_cluster(code, clusters, self.config.apart)
-        new = max((page.memory for page in pages), default=-1) + 1
-        place = Page(
-            max(clusters, default=-1) + 1 if cluster is None else cluster,
-            new,
-            True,
-            code,
-            *_starting(lesson, self.host.site.d_out),
-        )
-        page, fitted = self._learn(lesson, place, pages)
+        if cluster is None:
+            cluster = max(clusters, default=-1) + 1
+        memory = max((page.memory for page in pages), default=-1) + 1
+        alone = Page(cluster, memory, True, code, *_starting(lesson, self.host.site.d_out))
+        page, fitted = self._learn(lesson, alone, pages)
         seconds = {"read": read - start, "fit": time.perf_counter() - read}
-        if not page.coefficients.isfinite().all():
-            losses = fitted.losses
+        if not math.isfinite(fitted.losses[-1]):
             return LossNotFinite(
-                f"the loss of '{edit.prompt}' → '{edit.target}' is {losses[-1]} after {fitted.steps} "
-                "steps; nothing was written. Lower the learning rate (lr).",
-                losses,
-            ), None
+                f"the loss of '{edit.prompt}' → '{edit.target}' is {fitted.losses[-1]} after "
+                f"{fitted.steps} steps; nothing was written. Lower the learning rate (lr).",
+                fitted.losses,
+            )
         tensors = {**page.tensors(), "directions": directions}
         tensors = {name: each.cpu().contiguous() for name, each in tensors.items()}
-        return Change(edit, tensors, fitted.losses, fitted.said, seconds), page
+        return Change(edit, tensors, fitted.losses, fitted.said, seconds)
 
     def _learn(self, lesson: Lesson, alone: Page, pages: Sequence[Page]) -> tuple[Page, Fitted]:
         """The edit in its cluster's shared memory, or in a new one."""
@@ -315,11 +315,9 @@ class Loka:
         ), fitted
 
     def _groups(self) -> list[list[Context]]:
-        return (
-            conversations(self.host)
-            if self.config.contexts == "conversations"
-            else [[bare(self.host)]]
-        )
+        if self.config.contexts == "bare":
+            return [[bare(self.host)]]
+        return conversations(self.host)
 
 
 def _starting(lesson: Lesson, d_out: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,6 +45,7 @@ from memoir.routing.retrieval import (
     Best,
     ByActivations,
     ByWords,
+    Compared,
     Shelf,
     Similarity,
     background_texts,
@@ -65,7 +66,8 @@ class RagConfig:
             the default model .8 found most of the background's rephrases.
         threshold: τ, 0..1: similarity from which the best edit is used; 0: always; None: measured.
         false_fire_rate: share of background rephrases that may fire on another fact's prompt, 0..1.
-        template: the edit as a sentence; holds ``{prompt}`` and ``{target}``.
+        template: the edit as a line of text; holds ``{prompt}`` and ``{target}``. Of four tried with the
+            default model on ten of ZsRE's training records, the plainest was followed most.
         batch_size: edits whose effect is looked at side by side.
     """
 
@@ -130,9 +132,8 @@ class Rag:
             return Prepared(config, tensors, {})
         background = Background.shipped()
         similarity = _similarity(host, config, tensors)
-        found = calibrated(similarity, background, config.false_fire_rate)
-        evidence = {**found._asdict(), "records": len(background.prompts)}
-        return Prepared(replace(config, threshold=found.threshold), tensors, evidence)
+        found = calibrated(Compared.by(similarity, background), config.false_fire_rate)
+        return Prepared(replace(config, threshold=found.threshold), tensors, found._asdict())
 
     # ------------------------------------------------------------------ inference
 
@@ -257,6 +258,6 @@ def _sentence(template: str, edit: Edit) -> str:
     if not whole:
         raise BadInput(
             f"the template {template!r} makes no sentence of an edit; it must hold {{prompt}} and "
-            "{target}, and no other field, such as '{prompt} {target}.'."
+            "{target}, and no other field, such as '{prompt} {target}'."
         )
     return sentence

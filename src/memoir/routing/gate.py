@@ -10,6 +10,7 @@ not meant, nor is a prompt by one in the same words about another subject.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from memoir.calibration import Background
 from memoir.core.logistic import fit_logistic
-from memoir.routing.retrieval import ByActivations, ByWords
+from memoir.routing.retrieval import ByActivations, ByWords, Compared
 
 
 class Gate:
@@ -48,24 +49,25 @@ class Gate:
         return torch.sigmoid(_features(alike, shared) @ self._weights)
 
 
-def learn_gate(
-    activations: ByActivations, words: ByWords, background: Background
-) -> Float[Tensor, " f"]:
+class Learnt(NamedTuple):
+    """What was learnt, and what it makes of the records it was learnt from."""
+
+    weights: Float[Tensor, " f"]
+    compared: Compared
+
+
+def learn_gate(activations: ByActivations, words: ByWords, background: Background) -> Learnt:
     """w, from the background records."""
-    stored = background.prompts
-    keys = activations.key(stored)
-
-    def compared(questions: Sequence[str]) -> Float[Tensor, "questions texts f"]:
-        alike = activations.scores(questions, stored, keys)
-        return _features(alike, words.scores(questions, stored, keys))
-
-    reworded, near = compared(background.rephrases), compared(background.neighbours)
-    own = torch.arange(len(stored))
-    alike = reworded[:, :, 1].clone().fill_diagonal_(-1.0)
+    both = (Compared.by(similarity, background) for similarity in (activations, words))
+    (alike, near_alike), (shared, near_shared) = both
+    reworded, near = _features(alike, shared), _features(near_alike, near_shared)
+    own = torch.arange(len(alike))
+    other = alike.clone().fill_diagonal_(-1.0).argmax(1)
     meant = torch.cat([torch.ones_like(near[own, own]), reworded[own, own]])
-    others = torch.cat([reworded[own, alike.argmax(1)], near[own, own]])
-    examples = torch.cat([meant, others])
-    return fit_logistic(examples, torch.arange(len(examples)) < len(meant))
+    examples = torch.cat([meant, reworded[own, other], near[own, own]])
+    weights = fit_logistic(examples, torch.arange(len(examples)) < len(meant))
+    found = (torch.sigmoid(features @ weights) for features in (reworded, near))
+    return Learnt(weights, Compared(*found))
 
 
 def _features(

@@ -23,8 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from memoir.calibration import BATCH, Background
-from memoir.core.fingerprint import prompt_mean
+from memoir.calibration import Background, prompt_means
 from memoir.host import Host
 from memoir.routing.words import words
 from memoir.types import Edit
@@ -96,16 +95,10 @@ class ByActivations:
         self._host = host
         self._centre = centre
 
-    @torch.no_grad()
     def key(self, texts: Sequence[str]) -> Float[Tensor, "texts d_in"]:
         """Directions, of length one."""
-        rows = [self._host.encode(text) for text in texts]
-        found = []
-        for start in range(0, len(rows), BATCH):
-            tokens = self._host.batch(rows[start : start + BATCH])
-            (read,) = self._host.read_layers(tokens, [self._host.site.layer])
-            found.append(prompt_mean(read, tokens.prompt).cpu())
-        return F.normalize(torch.cat(found) - self._centre, dim=-1)
+        (means,) = prompt_means(self._host, texts, [self._host.site.layer])
+        return F.normalize(means - self._centre, dim=-1)
 
     def scores(
         self, questions: Sequence[str], texts: Sequence[str], keys: Float[Tensor, "texts d_in"]
@@ -168,6 +161,28 @@ class Shelf:
         return self._laid_out
 
 
+class Compared(NamedTuple):
+    """How alike the background's questions and its prompts are.
+
+    Attributes:
+        reworded: scores of its rephrases; each prompt's own is in the diagonal.
+        near: scores of its neighbours, which are about other subjects in the same words.
+    """
+
+    reworded: Float[Tensor, "questions texts"]
+    near: Float[Tensor, "questions texts"]
+
+    @classmethod
+    def by(cls, similarity: Similarity, background: Background) -> Compared:
+        """Compare them."""
+        stored = background.prompts
+        keys = similarity.key(stored)
+        return cls(
+            similarity.scores(background.rephrases, stored, keys),
+            similarity.scores(background.neighbours, stored, keys),
+        )
+
+
 class Calibrated(NamedTuple):
     """A threshold, and what it does to the shipped background records.
 
@@ -175,38 +190,36 @@ class Calibrated(NamedTuple):
         threshold: the smallest at which at most the stated share fires wrongly.
         recall: share of rephrases that fire on their own prompt.
         false_fire: share of rephrases that fire on another fact's prompt.
-        neighbour_fire: share of neighbours (same wording, other subject) that fire: words and
-            activations hardly tell them from the prompt itself, so the threshold cannot spare them.
+        neighbour_fire: share of neighbours that fire: words and activations hardly tell them from the
+            prompt itself, so the threshold cannot spare them.
+        records: how many there are.
     """
 
     threshold: float
     recall: float
     false_fire: float
     neighbour_fire: float
+    records: int
 
 
-def calibrated(similarity: Similarity, background: Background, rate: float) -> Calibrated:
+def calibrated(compared: Compared, rate: float) -> Calibrated:
     """Choose the score from which a stored text is what a question means.
 
     The background's prompts are stored, its rephrases ask, as in :mod:`memoir.calibration`.
 
     Args:
-        similarity: what compares.
-        background: records without any edit.
+        compared: background records.
         rate: share of rephrases that may fire on another fact's prompt, 0..1.
     """
-    stored = background.prompts
-    keys = similarity.key(stored)
-    alike = similarity.scores(background.rephrases, stored, keys)
-    near = similarity.scores(background.neighbours, stored, keys).amax(1)
-    own = alike.diagonal().clone()
-    others = alike.fill_diagonal_(0.0).amax(1)
+    own, near = compared.reworded.diagonal(), compared.near.amax(1)
+    others = compared.reworded.clone().fill_diagonal_(0.0).amax(1)
     threshold = just_above(others, rate)
     return Calibrated(
         threshold,
         float(((own >= threshold) & (own > others)).float().mean()),
         float((others >= threshold).float().mean()),
         float((near >= threshold).float().mean()),
+        len(own),
     )
 
 
