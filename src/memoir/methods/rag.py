@@ -66,8 +66,8 @@ class RagConfig:
             the default model .8 found most of the background's rephrases.
         threshold: τ, 0..1: similarity from which the best edit is used; 0: always; None: measured.
         false_fire_rate: share of background rephrases that may fire on another fact's prompt, 0..1.
-        template: the edit as a line of text; holds ``{prompt}`` and ``{target}``. Of four tried with the
-            default model on ten of ZsRE's training records, the plainest was followed most.
+        template: the edit as a line of text; holds ``{prompt}`` and ``{target}``. Of four tried with
+            the default model on ten of ZsRE's training records, the plainest was followed most.
         batch_size: edits whose effect is looked at side by side.
     """
 
