@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from torch import Tensor
 
 from memoir.host.adapters import NONE, Adapters, Weights
-from memoir.host.attachment import Scope
 from memoir.host.host import Host
+from memoir.host.scoped import Scope
 
 SUM = "sum"
 

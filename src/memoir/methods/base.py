@@ -14,15 +14,16 @@ So an edit that fails, or a process that dies, leaves nothing half done.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
 from memoir.errors import EditRefused
-from memoir.host import Attachment, Host
-from memoir.host.insertion import Insertion
+from memoir.host import Host
 from memoir.host.patch import Patch
+from memoir.host.scoped import Scope
 from memoir.host.summed_adapter import SummedAdapter
 from memoir.host.tokens import Encoded
 from memoir.types import Edit, Match, Progress, no_progress
@@ -65,6 +66,19 @@ class Prepared:
     evidence: dict[str, Any]
 
 
+class Attached(Protocol):
+    """How a method takes part in forward passes: beside a layer, in weights, before the prompt."""
+
+    def scope(self, prompt_lengths: Sequence[int] | None = None) -> AbstractContextManager[Scope]:
+        """Run one batch; afterwards the scope holds what was decided, see :class:`Scope`."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """While open, the model is as it was without the method."""
+
+    def undo(self) -> None:
+        """Leave the model as it was, for good."""
+
+
 class Method(Protocol):
     """An editing method bound to one host.
 
@@ -93,8 +107,7 @@ class Method(Protocol):
     storage: ClassVar[str]
 
     config: Any
-    attachment: Attachment | Patch | SummedAdapter
-    attachment: Attachment | Patch | Insertion
+    attachment: Attached
 
     def __init__(self, host: Host, prepared: Prepared) -> None: ...
 
