@@ -93,8 +93,8 @@ def _decoding(part: dict[str, Any]) -> list[str]:
     return [
         f"Greedy decoding of {part['new_tokens']} tokens, routing and prefill included, as a ratio to "
         f"the unedited model on the same prompts in the same turn (median, least and most of "
-        f"{part['turns']} turns; seconds of the processor). Prompts that fire ask for a stored fact in other words; those that "
-        "fire none are about people whose names share words with stored ones.",
+        f"{part['turns']} turns; seconds of the processor). Prompts that fire ask for a stored fact in "
+        "other words; those that fire none are about people whose names share words with stored ones.",
         "",
         *_table(
             ["edits stored", "batch", "unedited, tokens/s"],
