@@ -14,7 +14,7 @@ import tiny
 from memoir import methods
 from memoir.calibration import Background
 from memoir.editor import Editor
-from memoir.errors import EditRefused, UnknownName
+from memoir.errors import BadInput, EditRefused, PromptTooLong, UnknownName
 from memoir.host import Host
 from memoir.methods.base import Batch, Change, Need
 from memoir.methods.memoir import FAITHFUL
@@ -211,6 +211,48 @@ def test_fitting_is_deterministic(case: Case, few_background: Background) -> Non
     for one, two in zip(*changes, strict=True):
         assert one.tensors.keys() == two.tensors.keys()
         assert all(torch.equal(one.tensors[key], two.tensors[key]) for key in one.tensors)
+
+
+SEEDED = [name for name in NAMES if "seed" in methods.get(name).Config.__dataclass_fields__]
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_another_seed_gives_another_change_that_teaches_the_same(
+    name: str, few_background: Background
+) -> None:
+    case = CASES[name]
+    other = case._replace(settings={**case.settings, "seed": 1})
+    changes = [fitted(bound(each)[0], case.edits) for each in (case, other)]
+    assert not all(
+        torch.equal(one.tensors[key], two.tensors[key])
+        for one, two in zip(*changes, strict=True)
+        for key in one.tensors
+        if one.tensors[key].shape == two.tensors[key].shape
+    ), "the seed changes nothing"
+    learns_and_comes_off(other)
+
+
+BAD = {
+    "the target is empty": (Edit("Who keeps the bees?", ""), BadInput, "the target is empty"),
+    "the prompt is empty": (Edit("", "Ada"), BadInput, "the prompt is empty"),
+    "it is too long": (Edit("bees " * 60, "Ada"), PromptTooLong, "at most 256"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input_is_refused_and_leaves_all_as_it_was(
+    name: str, bad: tuple[Edit, type[BadInput], str], few_background: Background, tmp_path: Path
+) -> None:
+    case, (edit, error, says) = CASES[name], bad
+    with editor(case, Store.create(tmp_path / "store")) as mine:
+        mine.edit(case.edits[0].prompt, case.edits[0].target, case.edits[0].subject)
+        before = [logits(mine.host, each.prompt) for each in case.edits]
+        with pytest.raises(error, match=says):
+            mine.edit_many([case.edits[1], edit])
+        assert len(list(mine.log())) == 1
+        after = [logits(mine.host, each.prompt) for each in case.edits]
+        assert all(map(torch.equal, before, after))
 
 
 @every_case
