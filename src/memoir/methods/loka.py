@@ -64,6 +64,9 @@ from memoir.routing.retrieval import (
 from memoir.routing.window import Window
 from memoir.types import Edit, Match, Progress, no_progress
 
+SAME = 1e-4
+"""By how much rounding may lower the probability of a prompt being meant by itself."""
+
 
 @dataclass(frozen=True)
 class LokaConfig:
@@ -154,7 +157,9 @@ class Loka:
         activations, words = ByActivations(host, centre), ByWords(background_texts(background))
         learnt = learn_gate(activations, words, background)
         found = calibrated(learnt.compared, config.false_fire_rate)
-        threshold = found.threshold if config.threshold is None else config.threshold
+        # Whatever the background says, the gate opens to an edit's very own prompt.
+        measured = min(found.threshold, learnt.same - SAME)
+        threshold = measured if config.threshold is None else config.threshold
         tensors = {"background": centre, "gate": learnt.weights}
         return Prepared(replace(config, threshold=threshold), tensors, found._asdict())
 

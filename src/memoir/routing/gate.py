@@ -55,6 +55,11 @@ class Learnt(NamedTuple):
     weights: Float[Tensor, " f"]
     compared: Compared
 
+    @property
+    def same(self) -> float:
+        """p of a text and itself: all features are 1."""
+        return float(torch.sigmoid(self.weights.sum()))
+
 
 def learn_gate(activations: ByActivations, words: ByWords, background: Background) -> Learnt:
     """w, from the background records."""
