@@ -6,6 +6,7 @@ kept in the user's cache folder; a measurement that was interrupted goes on from
 and ends with the same bits as one that was not.
 
 Texts are cut into pieces of at most ``WINDOW`` tokens, so that all of each counts, every token once.
+The authors read more: 100,000 keys of Wikipedia in ROME (E.5), 100,000 samples of it in their configs.
 """
 
 from __future__ import annotations

@@ -1,12 +1,18 @@
 """What must leave a layer at the subject's last token, so that a target follows.
 
-ROME (Meng et al., NeurIPS 2022, arXiv 2202.05262, §3.1, eq. 4) and after it MEMIT and AlphaEdit. δ is
+ROME (Meng et al., NeurIPS 2022, arXiv 2202.05262, §3.1, eq. 4), MEMIT (eq. 16) and AlphaEdit. δ is
 added to the layer's output at that token, in the prompt alone and behind a few texts that the model
 wrote itself, and trained by Adam to lower
 
     − log P(target)  +  kl · KL(P' ‖ P) after "{subject} is a"  +  decay · ‖δ‖ / ‖v0‖²
 
 under ‖δ‖ ≤ clamp · ‖v0‖, where v0 is what leaves the layer there now. The layers below run once.
+Decay and clamp are of the authors' code; their equations have neither.
+
+Three things differ from that code. It reads the divergence at the subject's last token, and not after
+"is a", where the paper has it. Of its n steps the last only looks at the loss, so δ takes n − 1
+updates. And MEMIT's averages the texts' keys first and gives them together as much weight as the
+prompt alone; here, as in ROME's, the prompt counts as much as each text.
 """
 
 from __future__ import annotations
@@ -29,7 +35,8 @@ from memoir.routing.words import Rarity, words
 from memoir.types import Edit, Progress, no_progress
 
 STARTS = ("The", "Therefore", "Because", "I", "You")
-"""What the texts before a prompt begin with, as in MEMIT's code."""
+"""What the texts before a prompt begin with, as in MEMIT's code. It draws each next token from the five
+likeliest; here the likeliest is taken."""
 
 SIDE_BY_SIDE = 8
 """Edits whose values are trained in one batch, or whose keys are read in one."""

@@ -7,8 +7,8 @@ columns of R, the change of the weight is
 
     ROME       G = C⁻¹, λ = 0, one key     Meng et al., NeurIPS 2022, arXiv 2202.05262, eq. 2
     MEMIT      G = C⁻¹                     Meng et al., ICLR 2023, arXiv 2210.07229, eq. 14
-    UltraEdit  G = I                       Gu et al., TMLR 2026, arXiv 2505.14679, eq. 8
-    AlphaEdit  G = P                       Fang et al., ICLR 2025, arXiv 2410.02355, eq. 12
+    UltraEdit  G = I                       Gu et al., TMLR 2026, arXiv 2505.14679
+    AlphaEdit  G = P                       Fang et al., ICLR 2025, arXiv 2410.02355, eq. 14
 
 where C = E[k kᵀ] is the second moment of keys to be preserved, and P projects onto what they leave
 free. The papers write the same with inverses in d_in dimensions, R Kᵀ (λC + K Kᵀ)⁻¹ and so on (there

@@ -3,19 +3,20 @@
 MEMIT with another solve. A layer's change is projected onto what the keys to be preserved leave free,
 and keeps the values of earlier edits' keys:
 
-    (P (K Kᵀ + Kp Kpᵀ) + λ I) Δᵀ = P K Rᵀ           (eq. 12)
+    (P (K Kᵀ + Kp Kpᵀ) + λ I) Δᵀ = P K Rᵀ           (§3.3, eq. 14, transposed)
 
-    P    projector onto the directions of C with singular values below a bound      (§3.1)
+    P    projector onto the directions of C with singular values below a bound      (§3.2, eqs. 8 and 9)
     Kp   keys of the edits in force
 
 As in MEMIT, Δ is a sum with one rank-one part for each edit, and each keeps its own part and its keys.
 Kp is read from the edits in force, so that an edit that is taken back protects its key no longer; the
 parts of all others stay, bit for bit, as they were solved together with it.
 
-The authors' bound of 2e-2 and λ of 10 are in units of LLaMA-3's activations. Here both follow from C:
-the bound is in proportion to its mean eigenvalue, and λ to tr(P C), the squared length that a typical
-key has left after projection; such a key gets 1 / (1 + weight) of what it is to gain. SmolLM2 leaves no
-direction truly free: below the mean lie four fifths of them, with a third of tr C.
+In the paper λ is 1. The authors' code has 10, and a bound of 2e-2, in units of LLaMA-3's activations.
+Here both follow from C: the bound is in proportion to its mean eigenvalue, and λ to tr(P C), the
+squared length that a typical key has left after projection; such a key gets 1 / (1 + weight) of what
+it is to gain. SmolLM2 leaves no direction truly free: below the mean lie four fifths of them, with a
+third of tr C.
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Other defaults are the
 authors' for LLaMA-3: layers 4 to 8 of 32.

@@ -1,8 +1,8 @@
 """MEMIT: Mass-Editing Memory in a Transformer (Meng et al., ICLR 2023, arXiv 2210.07229).
 
-    z_i   what shall leave the last layer where the subject of edit i ends      (§4.2, eq. 16)
+    z_i   what shall leave the last layer where the subject of edit i ends      (§4.3, eq. 16)
     per layer, from below:  R = (z − what leaves the last layer now) / layers left   (eq. 20)
-                            Δ = R Kᵀ (λ C + K Kᵀ)⁻¹                                  (eq. 14)
+                            Δ = R Kᵀ (λ C + K Kᵀ)⁻¹                     (§4.2, eqs. 14 and 15)
 
 A batch is solved together, and its Δ is a sum with one rank-one part for each edit
 (:mod:`memoir.core.solve`). Each edit keeps its own part: taking one back leaves, bit for bit, the sum

@@ -1,16 +1,18 @@
 """ROME: Locating and Editing Factual Associations in GPT (Meng et al., NeurIPS 2022, arXiv 2202.05262).
 
-    k*  what enters the layer's output projection at the subject's last token      (§3.1, step 1)
-    δ   trained: added to what leaves it there, the target follows                 (step 2)
+    k*  what enters the layer's output projection at the subject's last token      (§3.1, eq. 3)
+    δ   trained: added to what leaves it there, the target follows                 (eq. 4)
     Δ = δ (C⁻¹k*)ᵀ / (k*ᵀ C⁻¹ k*)       adds δ to the value of k*, and disturbs other keys least (eq. 2)
 
 C is the second moment of the layer's keys over texts (:mod:`memoir.moments`). The value of k* is taken
 at k* itself, the mean over the prompt alone and behind a few texts the model wrote. The authors' code
-divides by the prompt's own key in one place and by the mean in another, which ruins models after some
-tens of edits (Gupta et al., *Rebuilding ROME*, 2024, arXiv 2403.07175).
+takes the prompt's own key in one place and the mean in another, which ruins models after some tens of
+edits (Gupta et al., *Rebuilding ROME*, 2024, arXiv 2403.07175).
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Defaults are those of
-EasyEdit's LLaMA config: layer 5 of 32.
+EasyEdit's LLaMA config, layer 5 of 32, with two exceptions: that config leaves C out (C = I), and
+there and in the paper (E.5) twenty texts are written, ten of 5 tokens and ten of 10; here five of 10,
+as in MEMIT's code.
 """
 
 from __future__ import annotations
