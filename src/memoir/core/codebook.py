@@ -1,7 +1,7 @@
 """Discrete key-value adaptors: balls around keys, each answering with one value.
 
-GRACE (Hartvigsen et al., *Aging with GRACE*, NeurIPS 2023, arXiv 2211.11031), §3 and algorithm 1. A new
-key h with label y meets the nearest key K_i at the distance d:
+GRACE (Hartvigsen et al., *Aging with GRACE*, NeurIPS 2023, arXiv 2211.11031). A new key h with label y
+meets the nearest key K_i at the distance d:
 
     d > ε_i + ε            far:       a ball of its own, with radius ε
     else, another label    conflict:  a ball of its own; both radii become d / 2 (the old a hair less)
@@ -31,7 +31,7 @@ class Codebook:
     """Keys with radii, in the order in which edits were made.
 
     Args:
-        radius: ε of a new key (paper: 1.0 to 3.0 by model), Euclidean.
+        radius: ε of a new key (EasyEdit: 1.0), Euclidean.
     """
 
     def __init__(self, radius: float) -> None:

@@ -2,14 +2,14 @@
 
 WISE (Wang et al., NeurIPS 2024, arXiv 2405.14768), §2.3. A side memory is the main weight W plus a
 change τ. Shards of edits write to random elements of it (§2.3.2) and are merged as in TIES-Merging
-(Yadav et al., NeurIPS 2023, arXiv 2306.01708, §4.2, algorithm 1):
+(Yadav et al., NeurIPS 2023, arXiv 2306.01708):
 
     trim      of each τ the elements of largest magnitude stay, a share ``density`` of all
     elect     sign of an element: that of the sum over shards
     merge     mean over the shards that have this sign there; zero elements do not count
 
-Prompts are told apart by what the side memory would change (equations 2 and 4; a is the activation
-function, as in the authors' code):
+Prompts are told apart by what the side memory would change (equations 3 and 5; a is the activation
+function, as in the authors' code: equation 3 has ‖τ x‖):
 
     Δact(x) = ‖a(W x) − a((W + τ) x)‖                    mean over the prompt's tokens
     margin loss = max(0, Δact(x_i) − α) + max(0, β − Δact(x_e)) + max(0, γ − (Δact(x_e) − Δact(x_i)))

@@ -1,15 +1,18 @@
 """DEFER: one trained gate chooses between the layer and one trained value.
 
-The baseline of *Aging with GRACE* (Hartvigsen et al., NeurIPS 2023, arXiv 2211.11031, §4), a short form
-of SERAC (Mitchell et al., ICML 2022, arXiv 2206.06520, §3: a scope classifier before a counterfactual
-model). With q, the input of the site at the prompt's last token:
+The baseline of *Aging with GRACE* (Hartvigsen et al., NeurIPS 2023, arXiv 2211.11031), a short form of
+SERAC (Mitchell et al., ICML 2022, arXiv 2206.06520: a scope classifier before a counterfactual model).
+With q, the input of the site at the prompt's last token:
 
     g = σ(w·q)                    the gate
     out = g V q + (1 − g) W0 q    in training, at that token
     out = V q if g > 1/2          in use; else the site's own output, bit for bit
 
 There is one w and one V for all edits, trained by Adam on edit after edit. Nothing holds the gate shut
-on other prompts, so they may change. Both start at zero here, where public code draws them at random.
+on other prompts, so they may change. Three things differ from public code (EasyEdit's): there w and V
+have biases and are drawn at random, and here both start at zero, without; there V q takes the place of
+the outputs at all tokens, and here at the prompt's last one only; and there q is taken at the last
+token of whatever is read, in training the target's.
 
 **How a change is stored.** Every gradient of V is δ qᵀ with one and the same q, and Adam divides each
 number by the size of its own gradients; what is left of q are its signs. So, but for Adam's ε, one edit
@@ -52,7 +55,8 @@ class DeferConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (as GRACE's; EasyEdit, LLaMA: 27 of 32).
-        lr: Adam's step on gate and value (EasyEdit: 7e-5; the original, for small models: 0.1).
+        lr: Adam's step on gate and value (EasyEdit and WISE, A.3: 7e-5; the original, for small models:
+            0.1, or 1.0 as WISE's authors have it).
         lr_for: inputs of the layer that ``lr`` was chosen for (LLaMA-3 and Mistral: 14336). A step
             moves an output by lr·‖q‖₁, a sum over inputs, so lr grows as the layer at hand has fewer
             (the rule is ours); None to take it as it is.

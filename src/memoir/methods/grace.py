@@ -1,15 +1,19 @@
 """GRACE: Aging with GRACE: Lifelong Model Editing with Discrete Key-Value Adaptors (Hartvigsen et al.,
 NeurIPS 2023, arXiv 2211.11031).
 
-    h_i              what enters the site at the prompt's last token: the edit's key (§3.1)
+    h_i              what enters the site at the prompt's last token: the edit's key
     v_i              trained so that, put in place of the site's output there, the target follows
-    ε_i              radius of the key's ball; balls of other labels never overlap (§3.2, algorithm 1)
+    ε_i              radius of the key's ball; balls of other labels never overlap
     at inference     the nearest key within its radius answers with its value; else nothing changes
 
-The geometry is in :mod:`memoir.core.codebook`. As in the authors' code, values are trained by Adam with
-a step of 1.0, from the site's own output; here training ends early, below ``stop_loss``. Two things
-differ, so that an edit can be taken back: every edit keeps a value, also one whose ball another edit
-with the same label holds (it is used once that one is gone); and radii follow from the edits in force.
+The geometry is in :mod:`memoir.core.codebook`. As in the authors' code, values are trained by Adam
+with a step of 1.0. They start from the site's own output, an option there ("warm"); its configs start
+them from random numbers. Here training ends early, below ``stop_loss``. Two things differ, so that an
+edit can be taken back: every edit keeps a value of its own, also one whose ball another edit with the
+same label holds (it is used once that one is gone), where the authors train that one's value further;
+and radii follow from the edits in force. Only the output at the prompt's last token is replaced, as
+WISE's authors do it in decoders (arXiv 2405.14768, A.3); the original's config for T5's encoder
+replaces the whole prompt's.
 """
 
 from __future__ import annotations
@@ -41,9 +45,9 @@ class GraceConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (EasyEdit, LLaMA: 27 of 32).
-        radius: ε of a new key, Euclidean, of activations (paper: 1.0; larger generalises further).
-        lr: Adam's step on a value (paper: 1.0).
-        max_steps: updates of a value at most (paper: 100).
+        radius: ε of a new key, Euclidean, of activations (EasyEdit: 1.0; larger generalises further).
+        lr: Adam's step on a value (authors: 1.0).
+        max_steps: updates of a value at most (authors: 100; EasyEdit, LLaMA: 50).
         stop_loss: a value is done below this loss, nats per target token.
         batch_size: values trained side by side; they do not depend on one another.
     """

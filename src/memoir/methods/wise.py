@@ -2,20 +2,20 @@
 al., NeurIPS 2024, arXiv 2405.14768).
 
 A side memory W + τ beside one feed-forward output projection W. Prompts on which it would change much
-are answered by it, all others by W, bit for bit (§2.3.1):
+are answered by it, all others by W, bit for bit (§2.3.1, eq. 6):
 
     output = (W + τ) x  if Δact ≥ ε,  else W x          Δact: :mod:`memoir.core.side_memory`
-    ε = ratio · the smallest Δact of the edits' own prompts
+    ε = ratio · the smallest Δact of the edits' own prompts        (in the paper, ratio is 1)
 
 Δact is the mean over the prompt's tokens; what is decided there holds for every token that follows.
 One edit after another is taught to its shard's change τ_s, starting from what earlier edits left there
-(§2.3.2):
+(§2.3.2, eq. 7):
 
     L = cross-entropy per target token + margin loss
     τ_s ← clamp(τ_s − lr · unit² · mask_s ⊙ ∇L)         SGD
 
-``default`` (WISE-Merge) answers with all shards merged by TIES; ``retrieve`` (WISE-Retrieve) keeps them
-apart, and the one with the largest Δact answers, if that reaches its own ε.
+``default`` (WISE-Merge) answers with all shards merged by TIES (eq. 8); ``retrieve`` (WISE-Retrieve)
+keeps them apart, and the one with the largest Δact answers, if that reaches its own ε.
 
 **Scaled for models of any size.** (α, β, γ) = (5, 20, 10) were chosen for the norms of 4096 outputs of
 7B models. Here Δact is counted in units of a tenth of the mean ‖a(W x)‖ over the tokens of the shipped
@@ -27,9 +27,16 @@ lr · unit² on W's own. The rule is ours.
 τ_s is the clamped sum of the differences in force, in log order; taking an edit back adds up the others
 anew, and ε follows from those in force. So no edit is lost when the next is taught.
 
-Three more things differ from the authors' code. Irrelevant prompts are the shipped background ones,
-some for each edit. Edits are taught on their bare prompt, without generated prefixes. Shards are merged
-whenever the memory is used, also when the last one is not full.
+More things differ from the authors' code. Irrelevant prompts are the shipped background ones, some for
+each edit. Edits are taught on their bare prompt, without generated prefixes, and are done once the
+loss is small; theirs must stand still, too. Cross-entropy is the mean over the target; theirs is
+divided by one token more. There is no weight decay; their SGD's 1e-5 shrinks the whole side memory.
+Shards are merged whenever the memory is used, also when the last one is not full, and all alike; they
+merge every two full ones, together with what was merged before (or, to retrieve, into one more side
+memory), and ask the unmerged one beside. ε is read from the memory as it is now; theirs stays as it
+was when each edit was made. Δact is of prompts; in training they average over the target's tokens as
+well, and of texts of more than 100 tokens they take the largest. Their replay (appendix B.3) is left
+out.
 
 A side memory knows no edits: a match names the edit of the answering memory whose prompt has the
 nearest mean activation.
