@@ -2,7 +2,7 @@
 
 Fine-tuning edit after edit, each until it is learnt (:mod:`memoir.methods.ft`), makes every edit
 undo those before it. Localised fine-tuning, breadth first, goes over all edits in mini-batches, epoch
-after epoch, as training does anywhere else, and changes one weight only:
+after epoch, as training does anywhere else (§2), and changes one weight only (§3):
 
     every epoch:  for each mini-batch B in random order:  W ← W − Adam(∇_W mean_{i∈B} loss_i)
 
@@ -12,11 +12,11 @@ were trained together with it, and stay as they were trained.
 
 Settings are those of the authors' code for LLaMA-3-8B: the feed-forward output projection of layer 22
 of 32, Adam with lr 5e-4, 25 epochs, a mini-batch is passed over below a loss of 1e-2 and all ends once
-an epoch's mean is, and targets end with the model's end token. (Their Qwen2.5-7B config takes layer 6
-of 28.) Their mini-batches hold 100 of 3,000 edits, so that an epoch has 30 steps. To keep the number
-of steps, and not the size of a batch, a mini-batch here holds a thirtieth of the edits given at once,
-and at least one; each edit is visited as often as in the paper. The step was left as it is for a model
-of any width.
+an epoch's mean is, and targets end with the model's end token. (For Qwen2.5-7B they take layer 6 of
+28; for Mistral-7B all weights of layer 23 of 32, with lr 5e-5.) Their mini-batches hold 100 of 3,000
+edits, so that an epoch has 30 steps. To keep the number of steps, and not the size of a batch, a
+mini-batch here holds a thirtieth of the edits given at once, and at least one; each edit is visited as
+often as in the paper. The step was left as it is for a model of any width.
 """
 
 from __future__ import annotations

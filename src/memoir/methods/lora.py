@@ -13,7 +13,8 @@ every layer (for other families, on what PEFT names for them), Adam, at most 70 
 * Adam's step is 5e-4 and not 5e-3, tuned on four training records of ZsRE with a model of 135M: with
   theirs, which is for AdaLoRA, the last edit becomes the answer to everything;
 * an edit is done below ``stop_loss``; EasyEdit takes all 70 steps;
-* no dropout, so that fitting is deterministic.
+* no dropout (EasyEdit: .1), so that fitting is deterministic;
+* nothing is taught behind the target, where EasyEdit puts an end-of-text mark.
 
 Nothing is scaled to a model's size: what B's steps add does not depend on the width, since A's numbers
 are drawn from ±1/√d_in, and α / r is fixed.
