@@ -1,6 +1,6 @@
 """Lifelong normalisation: features in units of how much all edits so far vary.
 
-UltraEdit (Gu et al., TMLR 2026, arXiv 2505.14679, §3). With x = [h; g], what enters a layer where a
+UltraEdit (Gu et al., TMLR 2026, arXiv 2505.14679). With x = [h; g], what enters a layer where a
 token of a target is foretold and the loss's gradient there, over all such tokens of all edits so far:
 
     x̂ = (x − mean) / standard deviation                      each number by itself

@@ -1,19 +1,22 @@
-"""UltraEdit: Training-, Subject-, and Memory-Free Lifelong Editing in Large Language Models (Gu et al.,
-TMLR 2026, arXiv 2505.14679).
+"""UltraEdit: Training-, Subject-, and Memory-Free Lifelong Editing in Language Models (Gu et al., TMLR
+2026, arXiv 2505.14679).
 
     h_t, g_t   what enters a layer where target token t is foretold, and the gradient of the edit's loss
-               by what leaves the layer there                                           (§3.1)
+               by what leaves the layer there
     v_t = −η ‖ĥ_t‖² ĝ_t        ^: in units of how all edits so far vary, :mod:`memoir.core.lifelong`
     Δ   = V (HHᵀ + λ I)⁻¹ H    the ridge solution of Δ h_t = v_t over a batch, for every layer by
                                itself, :mod:`memoir.core.solve`
 
 Nothing is trained: one pass through the model and back for each edit. The batch's Δ is a sum over its
 tokens, so an edit keeps its own part, and the moments of its h and g: those of all edits in force
-follow from them, in log order. As in the authors' code, all layers share one set of moments.
+follow from them, in log order. As in the authors' code, all layers of one shape share one set of
+moments. Its loss is the mean over the tokens of ten edits that are read together; here it is the mean
+over each edit's own, so that g does not depend on which edits stand beside it.
 
-**Layers.** The authors choose modules for each model: feed-forward output projections of GPT-J (18 to
-26 of 28) and Mistral (29 and 30 of 32), gates and up-projections of others. Here it is the output
-projections, at GPT-J's relative depths: no model needs its own list.
+**Layers.** The authors choose modules for each model, and some for each data set: feed-forward output
+projections of GPT-J (ZsRE: 18 to 26 of 28), Mistral (29 and 30 of 32) and Phi-4, gates and
+up-projections of LLaMA-3, Qwen2.5 and Gemma 3. Here it is the output projections, at GPT-J's relative
+depths: no model needs its own list.
 
 **η and λ, free of scale.** Normalised numbers are of order one whatever the model, so the authors' v
 has the length η d_in √d_out: it knows neither how large the layer's outputs are nor what the loss makes
