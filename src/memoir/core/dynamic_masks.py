@@ -1,5 +1,5 @@
 """Which weights are in use, and which of them learn: SparCL's dynamic masks (Wang et al., NeurIPS 2022,
-arXiv 2209.09476, §4.1 and §4.3).
+arXiv 2209.09476).
 
     importance    |w| + λ |∂L/∂w|        L: of the present task and of what is replayed, as one
     adjustment    the least important weights in use leave and are zero; as many that were not in use

@@ -2,7 +2,7 @@
 
 The buffer is a reservoir sample (Vitter, 1985): of n things that came, each is among the ``size`` kept
 with probability size/n. It follows from the stream and a seed alone, so nothing of it is stored.
-The loss is DER++'s (Buzzega et al., NeurIPS 2020, arXiv 2004.07211, equation 6).
+The loss is DER++'s (Buzzega et al., NeurIPS 2020, arXiv 2004.07211).
 """
 
 from __future__ import annotations

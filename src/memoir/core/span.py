@@ -1,13 +1,15 @@
 """A span of inputs that must keep their outputs, as an orthonormal basis.
 
-Gradient projection memory (Saha et al., ICLR 2021, arXiv 2103.09762, §4.2). With the inputs R of a
-task (a row each), the part of them that the basis M (a row each) does not hold yet is
+Gradient projection memory (Saha et al., ICLR 2021, arXiv 2103.09762, §5). With the inputs R of a
+task (a row each), the part of them that the basis M (a row each) does not hold yet is (equation 8)
 
     R̂ = R − R Mᵀ M
 
 and the first right singular vectors of R̂ join the basis, as few as are needed to reach (equation 9)
 
     ‖R Mᵀ M‖² + Σ σ²  ≥  ε ‖R‖²
+
+So it is for the first task (equation 5), of which the authors' code takes one direction fewer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """GPM: Gradient Projection Memory for Continual Learning (Saha et al., ICLR 2021, arXiv 2103.09762), as
 an editor of one residual memory (:mod:`memoir.residual`).
 
-    g ← g − g M Mᵀ                 every gradient is taken off the span of earlier tasks' inputs (§4.2)
+    g ← g − g M Mᵀ                 every gradient is taken off the span of earlier inputs (§5, eq. 6)
     after a task                   the main directions of its own inputs join M, see
                                    :mod:`memoir.core.span`; M's columns stay orthonormal
 
@@ -9,8 +9,9 @@ So what earlier edits put into the site keeps its output, as far as M holds it. 
 answered by the whole memory, the sum of all edits; prompts of other edits are as little disturbed as M
 is complete.
 
-**Fitting** is the paper's plain SGD, carried out in the dual (:mod:`memoir.core.fit`): with the edit's
-inputs K (a row for each token), every projected gradient is Gᵀ K (I − M Mᵀ), so a change is
+**Fitting** is the paper's plain SGD, but for a bound on the gradient's norm, carried out in the dual
+(:mod:`memoir.core.fit`): with the edit's inputs K (a row for each token), every projected gradient is
+Gᵀ K (I − M Mᵀ), so a change is
 
     ΔW_m = Cᵀ K̂,   K̂ = K (I − M Mᵀ)
 
@@ -18,14 +19,14 @@ and is stored as these two factors, beside the directions that join M. Steps are
 gain, as in :mod:`memoir.core.descent`: our rule for models of any size; learning rate and steps were
 chosen on ZsRE's training records.
 
-**When the basis is full.** M has room for as many directions as the site has inputs. At the paper's
-threshold, ε = .97 + .003·task, a question of a dozen tokens takes about ten of them, and a hundred
-edits fill a layer of 1,536 inputs. The paper has ten or twenty tasks; so that hundreds of edits fit,
-``default`` spreads the rise of ε over ``edits`` tasks, and lets one edit claim 1/``edits`` of the
-inputs at most (one at least): its largest directions not held yet. What it cannot claim is not
-protected, so the more edits are planned, the more they disturb each other. ``paper`` has neither rule.
-An edit of whose inputs less than ``least_free`` lies outside M can hardly be learnt and is refused
-with :class:`memoir.errors.MemoryFull`. Both rules are ours.
+**When the basis is full.** M has room for as many directions as the site has inputs. At the authors'
+threshold for Split CIFAR-100, ε = .97 + .003·task, a question of a dozen tokens takes about ten of
+them, and a hundred edits fill a layer of 1,536 inputs. The paper has five to twenty tasks; so that
+hundreds of edits fit, ``default`` spreads the rise of ε over ``edits`` tasks, and lets one edit claim
+1/``edits`` of the inputs at most (one at least): its largest directions not held yet. What it cannot
+claim is not protected, so the more edits are planned, the more they disturb each other. ``paper`` has
+neither rule. An edit of whose inputs less than ``least_free`` lies outside M can hardly be learnt and
+is refused with :class:`memoir.errors.MemoryFull`. Both rules are ours.
 
 **Taking an edit back** removes its factors from the sum and its directions from M; the others' remain
 orthonormal, and their changes as they were fitted.
@@ -59,9 +60,9 @@ class GpmConfig:
     Attributes:
         depth: relative depth of the layer, 0..1 (27 of 32, as MEMOIR's; the paper has no such layer).
         threshold_first: ε of the first edit: share of its inputs' energy that M shall hold, 0..1
-            (paper: .97).
+            (authors, Split CIFAR-100: .97).
         threshold_rise: how much ε rises from the first edit to the last planned one, which has the
-            number ``edits`` (paper: .003 a task, .03 over ten); it stays below 1.
+            number ``edits`` (authors: .003 a task, .03 over ten); it stays below 1.
         edits: how many edits are planned; more than that are taken as long as there is room.
         most: directions that one edit may claim. 0: 1/``edits`` of the site's inputs; None: no limit
             (paper).

@@ -1,7 +1,7 @@
 """PackNet: Adding Multiple Tasks to a Single Network by Iterative Pruning (Mallya & Lazebnik, CVPR
 2018, arXiv 1711.05769), as an editor of one residual memory (:mod:`memoir.residual`).
 
-For every task (§3):
+For every task:
 
     1. train    all weights that no task owns, from zero, beside those that tasks do own
     2. prune    of these keep the share of largest magnitude; the others are zero and free again
@@ -16,8 +16,9 @@ same number, ``keep`` of *all* weights: 1/keep edits fit. ``paper`` keeps .25 of
 way an edit that would get fewer weights than the site has outputs is refused with
 :class:`memoir.errors.MemoryFull`. The rule is ours.
 
-**Steps** are SGD's, as in the paper, scaled by the layer's gain (:mod:`memoir.core.descent`), which is
-our rule for models of any size; learning rate and steps were chosen on ZsRE's training records.
+**Steps** are SGD's, without the momentum of .9 in the authors' code, and with a bounded gradient,
+scaled by the layer's gain (:mod:`memoir.core.descent`), which is our rule for models of any size;
+learning rate and steps were chosen on ZsRE's training records.
 
 **Taking an edit back** frees its weights and leaves all others as they are. Edits that were learnt on
 top of it no longer see them, as in the model in which it was never stored.

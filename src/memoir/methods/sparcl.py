@@ -2,10 +2,10 @@
 editor of one residual memory (:mod:`memoir.residual`).
 
     weights    a share ``sparsity`` of them is zero after every step; which ones changes while an edit
-               is learnt (task-aware dynamic masking, §4.1, see :mod:`memoir.core.dynamic_masks`)
-    gradients  a share ``gradient_sparsity`` of them is not applied (dynamic gradient masking, §4.3)
+               is learnt (task-aware dynamic masking, see :mod:`memoir.core.dynamic_masks`)
+    gradients  a share ``gradient_sparsity`` of them is not applied (dynamic gradient masking)
     data       of the edits that are replayed, those learnt well rest until the next adjustment
-               (dynamic data removal, §4.2)
+               (dynamic data removal)
     loss       CE(edit) + α ‖z − z'‖² (replayed) + β CE(replayed)        DER++; z' as it was when learnt
 
 Prompts that fire are answered by the whole memory.
@@ -14,8 +14,9 @@ Prompts that fire are answered by the whole memory.
 shrink. Here all shrink first, so that the sparsity holds at every step; both happen every ``adjust``
 steps in the first ``adjust_until`` of an edit's steps, the first of them before its first step. As in
 the authors' code, importance takes the gradient of the whole loss, and weights that come in are drawn
-at random. The paper removes examples of the present task for good; an edit is one example, so it is
-the replayed ones that rest, and they come back if they are forgotten.
+at random; but which gradients are applied is chosen in every step, and there in every thirtieth. The
+paper removes examples of the present task for good; an edit is one example, so it is the replayed ones
+that rest, and they come back if they are forgotten.
 
 **The buffer** is a reservoir of ``buffer`` edits in force, which follows from the log
 (:mod:`memoir.core.rehearsal`); ``replayed`` of them are drawn for every edit, not for every step, so

@@ -2,18 +2,21 @@
 of one residual memory (:mod:`memoir.residual`).
 
     W       random signs times one constant σ, never trained (§3.1)
-    M_i     the mask of task i: the share ``density`` of weights with the highest scores S_i
-    W_m     M_i ⊙ W for a prompt of task i
+    M_i     the mask of task i: the share ``density`` of weights with the highest scores S_i (app. E)
+    W_m     M_i ⊙ W for a prompt of task i (§3.2, equation 1)
     S_i     trained through the mask as if it were not there: ∂L/∂S = ∂L/∂(M ⊙ W) ⊙ W
 
 What is stored of an edit is its mask, one bit a weight; masks never touch each other.
+
+Masks of a chosen density are what the paper has for SplitImageNet and SplitCIFAR100, where its code
+ranks |S_i|; for the MNIST tasks it keeps the weights whose score is above zero, however many (§4.2).
 
 **Scaled for models of any size.** The paper's constant is the standard deviation of an initialisation.
 Here σ = ``size`` · std(W0) / √density, so that a mask drawn at random puts out ``size`` times as much
 as the layer's own weight would for inputs without a preferred direction. Scores start at random, the
 same for every edit, with variance one; a step moves them by ``lr`` (root mean square) along the
-gradient, since their scale means nothing. The authors use RMSprop. Both rules are ours; density, size
-and learning rate were chosen on ZsRE's training records.
+gradient, since their scale means nothing. The authors use RMSprop (MNIST). Both rules are ours;
+density, size and learning rate were chosen on ZsRE's training records.
 
 **When the task is not known.** ``infer="router"``: the router by meaning, as with the methods beside.
 ``infer="entropy"``: the paper's one-shot inference (§3.3, equation 4). The memory is the mean of all
@@ -63,8 +66,8 @@ class SupSupConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (27 of 32, as MEMOIR's; the paper has no such layer).
-        density: share of the weights that a mask keeps, 0..1 (paper: .5 for the MNIST tasks, .16 and
-            less for ImageNet).
+        density: share of the weights that a mask keeps, 0..1 (paper: .04 to .16 for SplitImageNet;
+            about .5 at the start for the MNIST tasks).
         size: what a random mask puts out, in proportion to the layer's own weight.
         lr: root mean square of a step, in units of the scores' at the start.
         max_steps: updates of one edit at most.
