@@ -1,4 +1,4 @@
-"""TopHash (MEMOIR §3.2, arXiv 2506.07899): which columns of the memory a prompt may use.
+"""TopHash (MEMOIR, arXiv 2506.07899): which columns of the memory a prompt may use.
 
     m(x) = π(top_k |ā(x) − μ|)
 

@@ -1,4 +1,4 @@
-"""The residual memory (MEMOIR §3.1) in its dual form.
+"""The residual memory (MEMOIR, arXiv 2506.07899) in its dual form.
 
     out_t = W0 a_t + Wm (m ⊙ a_t)
 

@@ -1,9 +1,9 @@
 """MEMOIR: Lifelong Model Editing with Minimal Overwrite and Informed Retention for LLMs
 (Wang et al., NeurIPS 2025, arXiv 2506.07899).
 
-    out_t = W0 a_t + Wm (m ⊙ a_t)                                     §3.1 residual memory
-    m(x)  = TopHash of the prompt's mean activation                   §3.2 minimal overwrite
-    the memory acts only on prompts that a router gives to an edit    §3.3 informed retention
+    out_t = W0 a_t + Wm (m ⊙ a_t)                                     residual memory
+    m(x)  = TopHash of the prompt's mean activation                   minimal overwrite
+    the memory acts only on prompts that a router gives to an edit    informed retention
 
 The mathematics lives in :mod:`memoir.core`, the routers in :mod:`memoir.routing`; this file binds them
 to a host. Two presets:
@@ -11,7 +11,8 @@ to a host. Two presets:
 ``faithful``
     the authors' settings: one shared ``Wm``, the overlap router, SGD (lr 1.0, norm clip 1.0, weight
     decay 1e-5), the prompt and ten copies behind self-generated prefixes, at most 30 steps, stop at
-    |Δloss| ≤ 1e-4 and loss ≤ 0.02, and every edit accepted however it ended.
+    |Δloss| ≤ 1e-4 and loss ≤ 0.02, and every edit accepted however it ended. Their code divides the
+    loss by one token more than the target has, and stops one step later; here it is the mean.
 ``default``
     ours. Isolated memory: no interference between edits. A router by meaning. The memory acts on what
     is answered only, and steps back once the target has been said, so that prompts leave the key/value
@@ -53,7 +54,8 @@ PAPER_DENSITY = 4096 / 14336
 
 PREFIX_SEEDS = ("I", "You", "Because", "Yes", "Q: ")
 PREFIX_LENGTHS = (5, 10)
-"""The authors' prefixes: each seed word continued greedily by 5 and by 10 tokens."""
+"""The authors' prefixes: each seed word continued by 5 and by 10 tokens. Here that is done greedily,
+and a prefix ends in a full stop; theirs follow the model's generation settings and end in a space."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ class Memoir:
     # ------------------------------------------------------------------ inference
 
     def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
-        """Match every prompt of the batch (§3.3)."""
+        """Match every prompt of the batch."""
         matches = self._router.match(Prompts(fed.ids, fed.prompt, activations))
         fired = [row for row, match in enumerate(matches) if match.fired]
         ids = [str(matches[row].edit_id) for row in fired]

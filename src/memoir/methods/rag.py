@@ -1,9 +1,9 @@
 """Retrieval: the stored edit that is most like a question is put into the prompt.
 
 Nothing in the model changes. It is the baseline that weight editing has to beat (Thede et al.,
-*Understanding the Limits of Lifelong Knowledge Editing in LLMs*, ICML 2025, arXiv 2503.05683, §5: with
+*Understanding the Limits of Lifelong Knowledge Editing in LLMs*, ICML 2025, arXiv 2503.05683: with
 hundreds of thousands of real edits it does better than all of them), and close to editing in context
-(Zheng et al., *IKE*, EMNLP 2023, arXiv 2305.12740, §3), with one fact and no demonstrations.
+(Zheng et al., *IKE*, EMNLP 2023, arXiv 2305.12740), with one fact and no demonstrations.
 
     s_i = similarity of the question and of edit i's prompt       :mod:`memoir.routing.retrieval`
     i*  = the largest of them; it fires if s_i* ≥ τ
