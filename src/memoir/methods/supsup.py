@@ -133,7 +133,7 @@ class SupSup(Residual):
     Config: ClassVar[type] = SupSupConfig
     presets: ClassVar[Mapping[str, SupSupConfig]] = {
         "default": SupSupConfig(),
-        "paper": SupSupConfig(density=0.5, infer="entropy"),
+        "entropy": SupSupConfig(infer="entropy"),
     }
     paper: ClassVar[str] = "SupSup, NeurIPS 2020, arXiv 2006.14769"
     undo: ClassVar[Literal["exact", "replay"]] = "exact"
