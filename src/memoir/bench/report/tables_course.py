@@ -32,6 +32,7 @@ def retention(data_set: DataSet) -> Table | None:
         Row((Cell(each.label), Cell(f"{point.n:,}"), *_scores(point, names)))
         for each in data_set.series
         for point in each.checkpoints
+        if any(point.measure(name) for name in names)
     ]
     caption = "The numbers of the curves: each row asks everything that was taught up to there."
     columns = (*_WHO, *metric_columns(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memoir.bench.report.numbers import about, range_of, score
-from memoir.bench.report.results import Checkpoint, DataSet
+from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, measured
 from memoir.bench.report.words import KINDS, in_setting
 from memoir.metrics.fluency import KINDS as ASKED
@@ -21,13 +21,15 @@ CAPTION = (
 
 
 def fluency(data_set: DataSet) -> Table | None:
-    """Repetition and surprise after the target at the last checkpoint, beside the unedited model's."""
+    """Repetition and surprise after the target, beside the unedited model's, at the last checkpoint of
+    each series that was asked for it."""
     measures = [each for each in MEASURES if any(data_set.has(name) for name in _names(each))]
     rows = [
-        Row((Cell(series.label), Cell(f"{series.last.n:,}"), Cell(asked), *cells))
+        Row((Cell(series.label), Cell(f"{point.n:,}"), Cell(asked), *cells))
         for series in data_set.series
         if not series.edits_nothing
-        for asked, cells in _asked(series.last, measures)
+        for point in _last_asked(series, measures)
+        for asked, cells in _asked(point, measures)
     ]
     if not rows:
         return None
@@ -36,6 +38,11 @@ def fluency(data_set: DataSet) -> Table | None:
         titles = ("edited", "unedited", "ratio", "n")
         who += [Column(title, MEASURES[measure]) for title in titles]
     return Table("What follows the answer", CAPTION, tuple(who), tuple(rows))
+
+
+def _last_asked(series: Series, measures: list[str]) -> list[Checkpoint]:
+    """The last checkpoint with any of the measures, if there is one."""
+    return [point for point in series.checkpoints if _asked(point, measures)][-1:]
 
 
 def _asked(point: Checkpoint, measures: list[str]) -> list[tuple[str, list[Cell]]]:
