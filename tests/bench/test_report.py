@@ -387,6 +387,19 @@ def test_what_follows_an_answer_stands_beside_the_unedited_model(tmp_path: Path)
     assert (own["n, repetition"], chat["n, repetition"]) == ("100", "–")
 
 
+def test_what_only_an_earlier_checkpoint_was_asked_is_shown_of_that_one(tmp_path: Path) -> None:
+    def follows(name: str) -> bool:
+        return "repetition" in name or "nll" in name
+
+    early, late = result(n=10), result(n=100)
+    early["metrics"] = {k: v for k, v in early["metrics"].items() if follows(k)}
+    late["metrics"] = {k: v for k, v in late["metrics"].items() if not follows(k)}
+    late["ratios"] = {}
+    _, markdown = written([early, late], tmp_path)
+    assert {row["edits"] for row in table(markdown, "What follows the answer")} == {"10"}
+    assert {row["edits"] for row in table(markdown, "Scores as edits are added")} == {"100"}
+
+
 def test_rows_say_among_which_edits_and_with_how_much_told(tmp_path: Path) -> None:
     padding = {"name": "counterfact", "count": 9917}
     changes: dict[str, dict[str, Any]] = {
