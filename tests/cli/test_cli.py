@@ -173,7 +173,7 @@ def test_every_method_is_listed_with_what_it_promises(memoir: Command) -> None:
 def test_a_method_is_told_with_its_settings(memoir: Command) -> None:
     text = one_line(memoir("methods", "grace").stdout)
     assert text.startswith("GRACE: Aging with GRACE")
-    assert "radius 1.0 ε of a new key, Euclidean, of activations (paper: 1.0;" in text
+    assert "radius 1.0 ε of a new key, Euclidean, of activations" in text
     assert "``" not in text
     assert ":mod:" not in text
 
