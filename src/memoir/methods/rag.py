@@ -20,7 +20,8 @@ The presets differ in what compares, and in τ:
     always       BM25 without τ: whatever is most like it goes in, as in the literature. Every prompt
                  changes, also those that no edit is about.
 
-Neither similarity tells another subject in the same words from the subject itself: see the evidence
+Whether the model then follows what it reads is up to the model: a small one often sticks to what it
+knew. Neither similarity tells another subject in the same words from the subject itself: see the evidence
 that the log keeps (``neighbour_fire``).
 """
 
