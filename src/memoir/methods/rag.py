@@ -21,8 +21,8 @@ The presets differ in what compares, and in τ:
                  changes, also those that no edit is about.
 
 Whether the model then follows what it reads is up to the model: a small one often sticks to what it
-knew. Neither similarity tells another subject in the same words from the subject itself: see the evidence
-that the log keeps (``neighbour_fire``).
+knew. Neither similarity tells another subject in the same words from the subject itself: see the
+evidence that the log keeps (``neighbour_fire``).
 """
 
 from __future__ import annotations

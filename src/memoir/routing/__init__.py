@@ -4,7 +4,12 @@
     overlap.py   the paper's: shared columns of two fingerprints
     meaning.py   ours: the same subject, and the same thing asked about it
 
-The rest of this room is what the second one is made of:
+Methods that ask only which stored text a question is most like use
+
+    retrieval.py by its words (BM25), or by the model's activations
+    gate.py      by both, weighed by what shipped records teach
+
+The rest of this room is what the router by meaning is made of:
 
     window.py    what of a prompt is looked at: the last user's turn, sentence by sentence
     words.py     words of a text, and how rare each is
