@@ -19,12 +19,12 @@ EXAMPLES = (
     "Examples:  memoir methods  |  memoir methods wise  |  memoir init --method ft --preset ft-l"
 )
 
-COLUMNS = (
-    *("method", "presets", "needs", "many at once", "take-back", "other prompts"),
-    *("kept of an edit", "paper"),
+COLUMNS = ("method, paper, presets", "needs", "at once", "undo", "others", "kept of an edit")
+LEGEND = (
+    "at once: how edits given together are made. undo: exact, or replay, by adding up what the others "
+    "changed; either way as if never taught. others: whether prompts that no edit is about keep every "
+    "bit. memoir methods NAME tells more."
 )
-
-UNDO = {"exact": "at once", "replay": "adding up the others anew"}
 
 
 def run(
@@ -46,18 +46,22 @@ def run(
 
 def _list(found: dict[str, Any]) -> None:
     table = _table(COLUMNS)
+    for column in table.columns[1:-1]:
+        column.no_wrap = True
+    table.columns[0].max_width, table.columns[-1].max_width = 38, 34
     for name, method in found.items():
+        presets = ", ".join(preset for preset in method.presets if preset != "default")
+        about = escape(method.paper) + (f"; {presets}" if presets else "")
         table.add_row(
-            f"[bold]{name}[/]",
-            ", ".join(method.presets),
-            ", ".join(method.needs),
+            f"[bold]{name}[/]\n[dim]{about}[/]",
+            "\n".join(method.needs),
             method.batch,
-            UNDO[method.undo],
-            "keep every bit" if method.spares_others else "may change",
+            method.undo,
+            "keep" if method.spares_others else "change",
             method.storage,
-            escape(method.paper),
         )
     out.print(table)
+    out.print(LEGEND)
 
 
 def _tell(method: Any) -> None:
