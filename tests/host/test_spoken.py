@@ -84,7 +84,13 @@ def test_rows_are_heard_apart_and_padding_is_not(host: Host) -> None:
 
 
 def test_a_target_is_not_waited_for_for_ever(host: Host) -> None:
-    assert len(heard(host, "Ada", " x" * PATIENCE)) == PATIENCE
+    assert len(heard(host, "Ada", " x" * PATIENCE)) == PATIENCE + len(" Ada")
+
+
+def test_a_long_target_is_waited_for_until_its_end(host: Host) -> None:
+    target = "one long story " * 12 + "ends"  # a token a letter
+    assert len(target) > 2 * PATIENCE
+    assert heard(host, target, target + " here") == target
 
 
 def test_a_place_is_how_much_of_the_target_has_just_been_said(host: Host) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from memoir.host.texts import Texts
 
 PATIENCE = 64
-"""Tokens after which a target that was not said is not waited for any more."""
+"""Tokens, beside the target's own, after which one that was not said is not waited for any more."""
 
 
 class Spoken:
@@ -31,6 +31,7 @@ class Spoken:
         self._texts = texts
         self._targets = [_whole(target) for target in targets]
         self._wordings = [texts.wordings(target) for target in targets]
+        self._patience = [PATIENCE + max(map(len, each)) for each in self._wordings]
         self._lengths = list(lengths)
         self._answers: list[list[int]] = [[] for _ in targets]
         self._said: list[int | None] = [None for _ in targets]  # tokens it took
@@ -57,7 +58,7 @@ class Spoken:
         if said is not None and place >= said:
             return -1
         self._said[row] = None
-        if place >= PATIENCE:
+        if place >= self._patience[row]:
             return -1
         if self._targets[row].search(self._texts.decode(answer)):
             self._said[row] = place + 1
