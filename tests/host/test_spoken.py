@@ -84,7 +84,13 @@ def test_rows_are_heard_apart_and_padding_is_not(host: Host) -> None:
 
 
 def test_a_target_is_not_waited_for_for_ever(host: Host) -> None:
-    assert len(heard(host, "Ada", " x" * PATIENCE)) == PATIENCE + len(" Ada")
+    never = "xy" * PATIENCE
+    assert len(heard(host, "Ada", never)) == PATIENCE
+    assert len(heard(host, "Ada" * PATIENCE, never)) == PATIENCE, (
+        "a long one is not waited for longer"
+    )
+    now_and_then = "Axyz" * PATIENCE
+    assert len(heard(host, "Ada", now_and_then)) == PATIENCE + len(" Ada")
 
 
 def test_a_long_target_is_waited_for_until_its_end(host: Host) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 from memoir.host.texts import Texts
 
 PATIENCE = 64
-"""Tokens, beside the target's own, after which one that was not said is not waited for any more."""
+"""Tokens that are no part of a target, after which it is not waited for any more: so many in a row, or
+in all."""
 
 
 class Spoken:
@@ -31,9 +32,10 @@ class Spoken:
         self._texts = texts
         self._targets = [_whole(target) for target in targets]
         self._wordings = [texts.wordings(target) for target in targets]
-        self._patience = [PATIENCE + max(map(len, each)) for each in self._wordings]
+        self._longest = [max(map(len, each)) for each in self._wordings]
         self._lengths = list(lengths)
         self._answers: list[list[int]] = [[] for _ in targets]
+        self._idle: list[list[int]] = [[] for _ in targets]  # for each token, how many in a row
         self._said: list[int | None] = [None for _ in targets]  # tokens it took
 
     def places(
@@ -52,17 +54,19 @@ class Spoken:
 
     def _hear(self, row: int, place: int, id: int) -> int:
         """Take in a token of an answer; how much of the target it completes, or -1."""
-        answer, said = self._answers[row], self._said[row]
-        del answer[place:]
+        answer, idle, said = self._answers[row], self._idle[row], self._said[row]
+        del answer[place:], idle[place:]
         answer.append(id)
+        begun = max(_begun(answer, wording) for wording in self._wordings[row])
+        idle.append(0 if begun else (idle[-1] if idle else 0) + 1)
         if said is not None and place >= said:
             return -1
         self._said[row] = None
-        if place >= self._patience[row]:
+        if idle[-1] > PATIENCE or place >= PATIENCE + self._longest[row]:
             return -1
         if self._targets[row].search(self._texts.decode(answer)):
             self._said[row] = place + 1
-        return max(_begun(answer, wording) for wording in self._wordings[row])
+        return begun
 
 
 def _begun(answer: Sequence[int], wording: Sequence[int]) -> int:
