@@ -12,8 +12,7 @@ from torch import Tensor
 from memoir.host.texts import Texts
 
 PATIENCE = 64
-"""Tokens that are no part of a target, after which it is not waited for any more: so many in a row, or
-in all."""
+"""Tokens of an answer that are no part of its target, after which this is not waited for any more."""
 
 
 class Spoken:
@@ -32,10 +31,9 @@ class Spoken:
         self._texts = texts
         self._targets = [_whole(target) for target in targets]
         self._wordings = [texts.wordings(target) for target in targets]
-        self._longest = [max(map(len, each)) for each in self._wordings]
         self._lengths = list(lengths)
         self._answers: list[list[int]] = [[] for _ in targets]
-        self._idle: list[list[int]] = [[] for _ in targets]  # for each token, how many in a row
+        self._idle: list[list[int]] = [[] for _ in targets]  # up to each token
         self._said: list[int | None] = [None for _ in targets]  # tokens it took
 
     def places(
@@ -58,11 +56,11 @@ class Spoken:
         del answer[place:], idle[place:]
         answer.append(id)
         begun = max(_begun(answer, wording) for wording in self._wordings[row])
-        idle.append(0 if begun else (idle[-1] if idle else 0) + 1)
+        idle.append((idle[-1] if idle else 0) + (begun == 0))
         if said is not None and place >= said:
             return -1
         self._said[row] = None
-        if idle[-1] > PATIENCE or place >= PATIENCE + self._longest[row]:
+        if idle[-1] > PATIENCE:
             return -1
         if self._targets[row].search(self._texts.decode(answer)):
             self._said[row] = place + 1
