@@ -27,7 +27,7 @@ from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
 from memoir.host.recital import Recital, Recited
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.routing.base import Prompts
 from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
@@ -85,7 +85,7 @@ class Route(NamedTuple):
     parts: list[Part]
 
 
-class Residual(ABC):
+class Residual(Usual, ABC):
     """A method with one residual memory. Its config has ``threshold`` and ``pairs`` of the router.
 
     A method says how its memory begins (:meth:`_fresh`) and how an edit is learnt (:meth:`_learn`).
@@ -105,10 +105,6 @@ class Residual(ABC):
         self._live: dict[str, tuple[Edit, Mapping[str, Tensor]]] = {}
         self._memory = self._fresh()
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        """Leave the model as it was."""
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
@@ -161,10 +157,6 @@ class Residual(ABC):
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         """The router needs no pass through the model."""
         return foreseen(self._router, prompts)
-
-    def verdicts(self, route: Route) -> list[Match]:
-        """What the router decided."""
-        return route.matches
 
     def _match(self, prompts: Prompts) -> list[Match]:
         return self._router.match(prompts)

@@ -33,21 +33,28 @@ def queries(
     return last, activations[torch.arange(len(at), device=at.device), at]
 
 
-def put(
-    output: Float[Tensor, "batch seq d_out"], placed: Placed, fed: Fed
-) -> Float[Tensor, "batch seq d_out"] | None:
-    """The site's output with the values in their places; None if none of them is in this pass."""
-    if not len(placed.rows):
-        return None
-    rows = placed.rows.to(output.device)
-    here = fed.rank[rows.to(fed.rank.device)] == placed.last.to(fed.rank.device).unsqueeze(1)
-    here = here.to(output.device)
-    if not here.any():
-        return None  # the prompt has been read
-    changed = output.clone()
-    values = placed.values.to(output.device, output.dtype).unsqueeze(1)
-    changed[rows] = torch.where(here.unsqueeze(-1), values, output[rows])
-    return changed
+class PutsAtLastToken:
+    """A module at the site whose route is :class:`Placed`."""
+
+    def act(
+        self,
+        activations: Float[Tensor, "batch seq d_in"],
+        output: Float[Tensor, "batch seq d_out"],
+        route: Placed,
+        fed: Fed,
+    ) -> Float[Tensor, "batch seq d_out"] | None:
+        """The site's output with the values in their places; None if none of them is in this pass."""
+        if not len(route.rows):
+            return None
+        rows = route.rows.to(output.device)
+        here = fed.rank[rows.to(fed.rank.device)] == route.last.to(fed.rank.device).unsqueeze(1)
+        here = here.to(output.device)
+        if not here.any():
+            return None  # the prompt has been read
+        changed = output.clone()
+        values = route.values.to(output.device, output.dtype).unsqueeze(1)
+        changed[rows] = torch.where(here.unsqueeze(-1), values, output[rows])
+        return changed
 
 
 class LastTokenLesson:

@@ -55,11 +55,11 @@ class Spoken:
         answer, idle, said = self._answers[row], self._idle[row], self._said[row]
         del answer[place:], idle[place:]
         answer.append(id)
-        begun = max(_begun(answer, wording) for wording in self._wordings[row])
-        idle.append((idle[-1] if idle else 0) + (begun == 0))
         if said is not None and place >= said:
             return -1
         self._said[row] = None
+        begun = max(_begun(answer, wording) for wording in self._wordings[row])
+        idle.append((idle[-1] if idle else 0) + (begun == 0))
         if idle[-1] > PATIENCE:
             return -1
         if self._targets[row].search(self._texts.decode(answer)):

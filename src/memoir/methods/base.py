@@ -136,7 +136,29 @@ class Method(Protocol):
         """Leave the model as it was before the method was bound to it."""
 
 
-class Summing:
+class Usual:
+    """What most methods do: they measure nothing before the first edit, decide on a prompt while it
+    passes through the model, and leave that as they found it."""
+
+    attachment: Attached
+
+    @classmethod
+    def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
+        return Prepared(config, {}, {})
+
+    def close(self) -> None:
+        self.attachment.undo()
+
+    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def verdicts(self, route: Any) -> list[Match]:
+        """Those of a route that has ``matches``; none where nothing decides."""
+        matches: list[Match] = [] if route is None else route.matches
+        return matches
+
+
+class Summing(Usual):
     """What methods have in common whose changes add up, to weights or to an adapter."""
 
     undo: ClassVar[Literal["exact", "replay"]] = "replay"
@@ -144,20 +166,11 @@ class Summing:
 
     attachment: Patch | SummedAdapter
 
-    def close(self) -> None:
-        self.attachment.undo()
-
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         self.attachment.add(id, tensors)
 
     def remove(self, id: str) -> None:
         self.attachment.remove(id)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: None) -> list[Match]:
-        return []
 
 
 class Patching(Summing):

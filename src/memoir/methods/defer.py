@@ -40,9 +40,8 @@ from torch import Tensor
 
 from memoir.errors import EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
-from memoir.host.last_token import LastTokenLesson, Placed, put, queries
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.host.last_token import LastTokenLesson, Placed, PutsAtLastToken, queries
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.types import Edit, Match, Progress, no_progress
 
 OPEN = 0.5
@@ -102,7 +101,7 @@ class Adapter:
         return torch.sigmoid(q @ self.gate), q @ self.value.T
 
 
-class Defer:
+class Defer(PutsAtLastToken, Usual):
     """DEFER on one host."""
 
     Config: ClassVar[type] = DeferConfig
@@ -124,14 +123,6 @@ class Defer:
         self._adapter = self._fresh()
         self.attachment = Attachment(host, self)
 
-    def close(self) -> None:
-        self.attachment.undo()
-
-    @classmethod
-    def prepare(cls, host: Host, config: DeferConfig, progress: Progress = no_progress) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
-
     # ------------------------------------------------------------------ inference
 
     @torch.no_grad()
@@ -145,22 +136,6 @@ class Defer:
         ]
         rows = torch.tensor([i for i, match in enumerate(matches) if match.fired], dtype=torch.long)
         return Placed(matches, rows, last.cpu()[rows], values[rows.to(values.device)])
-
-    def act(
-        self,
-        activations: Float[Tensor, "batch seq d_in"],
-        output: Float[Tensor, "batch seq d_out"],
-        route: Placed,
-        fed: Fed,
-    ) -> Float[Tensor, "batch seq d_out"] | None:
-        """Put values in place of the outputs at the prompts' last tokens."""
-        return put(output, route, fed)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: Placed) -> list[Match]:
-        return route.matches
 
     def _nearest(self, q: Float[Tensor, "batch d_in"]) -> Sequence[str | None]:
         """Of each query the edit whose key is nearest; None if there are no edits."""

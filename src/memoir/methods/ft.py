@@ -73,13 +73,6 @@ class FineTuning(Patching):
         self.config: FineTuningConfig = prepared.config
         self.attachment = Patch(host, [host.site.layer])
 
-    @classmethod
-    def prepare(
-        cls, host: Host, config: FineTuningConfig, progress: Progress = no_progress
-    ) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
-
     def fit(
         self, edits: Sequence[Edit], progress: Progress = no_progress
     ) -> list[Change | EditRefused]:

@@ -30,9 +30,8 @@ from torch import Tensor
 from memoir.core.codebook import Codebook
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Fed, Host
-from memoir.host.last_token import LastTokenLesson, Placed, put, queries
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.host.last_token import LastTokenLesson, Placed, PutsAtLastToken, queries
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.types import Edit, Match, Progress, no_progress
 
 AT_THE_EDGE = 0.5
@@ -60,7 +59,7 @@ class GraceConfig:
     batch_size: int = 16
 
 
-class Grace:
+class Grace(PutsAtLastToken, Usual):
     """GRACE on one host."""
 
     Config: ClassVar[type] = GraceConfig
@@ -78,14 +77,6 @@ class Grace:
         self._live: dict[str, tuple[Edit, Mapping[str, Tensor]]] = {}
         self._codebook = Codebook(self.config.radius)
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
-
-    @classmethod
-    def prepare(cls, host: Host, config: GraceConfig, progress: Progress = no_progress) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
 
     # ------------------------------------------------------------------ inference
 
@@ -106,22 +97,6 @@ class Grace:
         values = [self._live[ids[row]][1]["value"] for row in rows.tolist()]
         stacked = torch.stack(values) if values else activations.new_zeros(0, 0)
         return Placed(matches, rows, last.cpu()[rows], stacked)
-
-    def act(
-        self,
-        activations: Float[Tensor, "batch seq d_in"],
-        output: Float[Tensor, "batch seq d_out"],
-        route: Placed,
-        fed: Fed,
-    ) -> Float[Tensor, "batch seq d_out"] | None:
-        """Put values in place of the outputs at the prompts' last tokens."""
-        return put(output, route, fed)
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: Placed) -> list[Match]:
-        return route.matches
 
     # ------------------------------------------------------------------ state
 

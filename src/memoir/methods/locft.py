@@ -83,11 +83,6 @@ class LocFT(Patching):
         self.config: LocFTConfig = prepared.config
         self.attachment = Patch(host, [host.site.layer])
 
-    @classmethod
-    def prepare(cls, host: Host, config: LocFTConfig, progress: Progress = no_progress) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
-
     def fit(
         self, edits: Sequence[Edit], progress: Progress = no_progress
     ) -> list[Change | EditRefused]:

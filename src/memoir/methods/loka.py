@@ -48,9 +48,8 @@ from memoir.core.solve import outside
 from memoir.errors import BadInput, EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
 from memoir.host.spoken import Spoken
-from memoir.host.tokens import Encoded
 from memoir.lesson import Context, Lesson, bare, conversations
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.routing.gate import Gate, learn_gate
 from memoir.routing.retrieval import (
     Best,
@@ -118,7 +117,7 @@ class Route(NamedTuple):
     spoken: Spoken
 
 
-class Loka:
+class Loka(Usual):
     """A codebook on one host."""
 
     Config: ClassVar[type] = LokaConfig
@@ -145,9 +144,6 @@ class Loka:
         self._memories: dict[int, tuple[Tensor, Tensor]] = {}
         self._targets: dict[str, str] = {}
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: LokaConfig, progress: Progress = no_progress) -> Prepared:
@@ -217,12 +213,6 @@ class Loka:
             return {}
         page = self._pages[best.id]
         return {"cluster": page.cluster, "memory": page.memory}
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: Route) -> list[Match]:
-        return route.matches
 
     # ------------------------------------------------------------------ state
 

@@ -78,11 +78,6 @@ class Lora(Summing):
             host, config.rank, config.alpha, config.modules, config.seed
         )
 
-    @classmethod
-    def prepare(cls, host: Host, config: LoraConfig, progress: Progress = no_progress) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
-
     def fit(
         self, edits: Sequence[Edit], progress: Progress = no_progress
     ) -> list[Change | EditRefused]:

@@ -32,7 +32,7 @@ from memoir.host import Fed, Host
 from memoir.host.adapters import NONE, Adapters
 from memoir.host.beforehand import Beforehand
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.routing.base import Prompts
 from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
@@ -92,7 +92,7 @@ class Route(NamedTuple):
     adapters: list[_InMemory | None]
 
 
-class LoraRouted:
+class LoraRouted(Usual):
     """One adapter per edit."""
 
     Config: ClassVar[type] = LoraRoutedConfig
@@ -103,6 +103,8 @@ class LoraRouted:
     needs: ClassVar[tuple[Need, ...]] = ()
     batch: ClassVar[Batch] = "side by side"
     storage: ClassVar[str] = "two thin matrices for each adapted layer"
+
+    attachment: Beforehand
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -118,7 +120,7 @@ class LoraRouted:
         self.attachment = Beforehand(host, self)
 
     def close(self) -> None:
-        self.attachment.undo()
+        super().close()
         self._layers.undo()
 
     @classmethod
@@ -152,9 +154,6 @@ class LoraRouted:
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         return foreseen(self._router, prompts)
-
-    def verdicts(self, route: Route) -> list[Match]:
-        return route.matches
 
     def _chosen(self, rows: int) -> list[str]:
         """Names of the rows' adapters in the pass under way."""

@@ -42,7 +42,7 @@ from memoir.host.sites import PAPER_DEPTH
 from memoir.host.spoken import Spoken
 from memoir.host.tokens import Encoded
 from memoir.lesson import Context, Lesson, bare, behind, conversations
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.routing.base import Prompts, Router
 from memoir.routing.meaning import MeaningRouter
 from memoir.routing.overlap import OverlapRouter
@@ -149,7 +149,7 @@ class Route(NamedTuple):
     spoken: Spoken | None
 
 
-class Memoir:
+class Memoir(Usual):
     """MEMOIR on one host; attached from construction until :meth:`close`.
 
     Args:
@@ -184,9 +184,6 @@ class Memoir:
         self._targets: dict[str, str] = {}
         self._prefixes: list[str] | None = None
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(
@@ -264,9 +261,6 @@ class Memoir:
         if not isinstance(self._router, MeaningRouter):
             return None
         return foreseen(self._router, prompts)
-
-    def verdicts(self, route: Route) -> list[Match]:
-        return route.matches
 
     # ------------------------------------------------------------------ state
 

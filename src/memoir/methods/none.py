@@ -15,9 +15,8 @@ from torch import Tensor
 from memoir.errors import EditRefused
 from memoir.host import Attachment, Fed, Host
 from memoir.host.answering import answer
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
-from memoir.types import Edit, Match, Progress, no_progress
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
+from memoir.types import Edit, Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class NoneConfig:
     batch_size: int = 16
 
 
-class Unedited:
+class Unedited(Usual):
     """Accepts every edit and does nothing."""
 
     Config: ClassVar[type] = NoneConfig
@@ -47,14 +46,6 @@ class Unedited:
         self.host = host
         self.config: NoneConfig = prepared.config
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
-
-    @classmethod
-    def prepare(cls, host: Host, config: NoneConfig, progress: Progress = no_progress) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
 
     def fit(
         self, edits: Sequence[Edit], progress: Progress = no_progress
@@ -80,9 +71,3 @@ class Unedited:
 
     def act(self, activations: Tensor, output: Tensor, route: Any, fed: Fed) -> None:
         """Leave the site's output as it is."""
-
-    def foresee(self, prompts: Sequence[Encoded]) -> None:
-        """Nothing decides."""
-
-    def verdicts(self, route: Any) -> list[Match]:
-        return []

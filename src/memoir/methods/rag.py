@@ -41,7 +41,7 @@ from memoir.host import Fed, Host
 from memoir.host.answering import answer
 from memoir.host.insertion import Inserted, Insertion
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.routing.retrieval import (
     Best,
     ByActivations,
@@ -87,7 +87,7 @@ class Route(NamedTuple):
     inserted: list[Inserted | None]
 
 
-class Rag:
+class Rag(Usual):
     """Retrieval on one host."""
 
     Config: ClassVar[type] = RagConfig
@@ -114,9 +114,6 @@ class Rag:
         self._sentences: dict[str, list[int]] = {}
         self._window = Window(host)
         self.attachment = Insertion(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: RagConfig, progress: Progress = no_progress) -> Prepared:
@@ -161,9 +158,6 @@ class Rag:
         if self.config.similarity == "activations":
             return None
         return self._matches([row.prompt for row in prompts])
-
-    def verdicts(self, route: Route) -> list[Match]:
-        return route.matches
 
     def _matches(self, prompts: Sequence[Sequence[int]]) -> list[Match]:
         questions = [self._window.turn(self.host.raw(prompt)).text for prompt in prompts]

@@ -128,13 +128,6 @@ class UltraEdit(Patching):
         self._moments: dict[str, Moments] = {}
         self.attachment = Patch(host, self.layers)
 
-    @classmethod
-    def prepare(
-        cls, host: Host, config: UltraEditConfig, progress: Progress = no_progress
-    ) -> Prepared:
-        """Nothing to measure."""
-        return Prepared(config, {}, {})
-
     # ------------------------------------------------------------------ state
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:

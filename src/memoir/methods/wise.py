@@ -59,8 +59,7 @@ from memoir.calibration import Background
 from memoir.core.side_memory import margin_loss
 from memoir.errors import BadInput, EditRefused, LossNotFinite
 from memoir.host import Attachment, Fed, Host
-from memoir.host.tokens import Encoded
-from memoir.methods.base import Batch, Change, Need, Prepared
+from memoir.methods.base import Batch, Change, Need, Prepared, Usual
 from memoir.side_memories import AT_THE_THRESHOLD, SideMemories, output_size, read_texts
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -124,7 +123,7 @@ class Route(NamedTuple):
     changes: list[Float[Tensor, "d_out d_in"]]
 
 
-class Wise:
+class Wise(Usual):
     """WISE on one host."""
 
     Config: ClassVar[type] = WiseConfig
@@ -146,9 +145,6 @@ class Wise:
         self._memories = SideMemories(host, self.config, self.config.unit)
         self._read_before: dict[str, Tensor] = {}
         self.attachment = Attachment(host, self)
-
-    def close(self) -> None:
-        self.attachment.undo()
 
     @classmethod
     def prepare(cls, host: Host, config: WiseConfig, progress: Progress = no_progress) -> Prepared:
@@ -201,12 +197,6 @@ class Wise:
             change = route.changes[memory]
             changed[rows] += (activations[rows].to(change) @ change.T).to(output)
         return changed
-
-    def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
-        return None
-
-    def verdicts(self, route: Route) -> list[Match]:
-        return route.matches
 
     # ------------------------------------------------------------------ state
 
