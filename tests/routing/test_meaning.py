@@ -155,6 +155,17 @@ def test_a_typing_error_in_a_name_is_forgiven(ask: Ask) -> None:
     assert fired(ask("Who is the author of The Tartar Stepe?")) == ["author"]
 
 
+def test_people_are_known_by_their_last_names(ask: Ask) -> None:
+    """But not by those of others."""
+    asked = [
+        "What is Oakhollow's occupation?",
+        "What is the profession of Mrs. Oakhollow?",
+        "What is Jorund Oakhollow's occupation?",
+        "How old is Oakhollow?",
+    ]
+    assert fired(ask(*asked)) == ["job", "job", None, None]
+
+
 def test_the_evidence_says_what_was_recognised(ask: Ask) -> None:
     exact, paraphrase, none = ask(FIRES[0][0], "What is Vellaby's capital city?", "Hi!")
     assert exact.evidence == {"same_prompt": True}

@@ -86,6 +86,28 @@ def test_what_may_be_another_sentence_is_also_left_out() -> None:
     assert found.patterns == ("I read op. 4. X plays the", "X plays the")
 
 
+@pytest.mark.parametrize(
+    ("subject", "sentence", "by_last_name"),
+    [
+        ("Marit Oakhollow", "When was Oakhollow born?", True),
+        ("Marit van der Oakhollow", "When was Oakhollow born?", True),
+        ("Marit Oakhollow", "When was President Oakhollow born?", True),
+        ("Marit Oakhollow", "When was Jorund Oakhollow born?", False),  # somebody else
+        ("Marit Oakhollow", "When was Marit Oakhollow born?", False),  # not alone
+        ("Marit Oakhollow", "When was Marit born?", False),  # a first name is many people's
+        ("Marit Oakhollow", "what is an oakhollow?", False),  # no name
+        ("Marit Oakhollow", "Category:Rivers Oakhollow was founded", False),  # what ends where?
+        ("Oakhollow", "Where is Oakhollow?", False),  # its only one
+        ("Duke of Oakhollow", "Where is Oakhollow?", False),  # a place
+        ("Vellaby capital", "What is the capital?", False),
+    ],
+)
+def test_a_last_name_alone_names_people(subject: str, sentence: str, by_last_name: bool) -> None:
+    found = spotted(subject, sentence)
+    assert found is not None
+    assert found.by_last_name is by_last_name
+
+
 def test_half_a_name_is_a_share_and_none_is_nothing() -> None:
     half = spotted("Vellaby Oakhollow", "Who leads Oakhollow?")
     assert half is not None

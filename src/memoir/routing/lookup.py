@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from memoir.routing.subject import Found, Named, find
+from memoir.routing.subject import BY_LAST_NAME, Found, Named, find
 from memoir.routing.words import SMALL, Rarity, words
 
 SHORTEST_TYPO = 5
@@ -100,8 +100,12 @@ class Lookup:
         named_there = []
         for each in self.candidates(texts, LEAST_SHARE, most, plain):
             where = find(sentence, found, self._subjects[each.key].subject, each.hits, rarity)
-            if where is not None:
-                share = min(each.share, where.share)
+            if where is None:
+                continue
+            share = min(each.share, where.share)
+            if where.by_last_name:
+                share = max(share, BY_LAST_NAME)
+            if share >= LEAST_SHARE:
                 named_there.append((each.key, where._replace(share=share)))
         return named_there
 
@@ -130,7 +134,7 @@ class Lookup:
     def _candidate(
         self, key: str, variants: Mapping[str, Mapping[str, float]], slips: Set[str]
     ) -> Candidate:
-        _, weights, heavy, total = self._subjects[key]
+        subject, weights, heavy, total = self._subjects[key]
         hits: dict[str, str] = {}
         worth: dict[str, float] = {}
         for word, meant in variants.items():
@@ -145,7 +149,10 @@ class Lookup:
                 if _may_be_misspelt(one) and _is_slip_of(word, one):
                     hits[word], worth[one] = one, TYPO
                     break
-        return Candidate(key, sum(weights[w] * s for w, s in worth.items()) / total, hits)
+        share = sum(weights[w] * s for w, s in worth.items()) / total
+        if subject.last_name in variants:
+            share = max(share, LEAST_SHARE)  # whether it stands alone, the sentence tells
+        return Candidate(key, share, hits)
 
     def _variants(self, word: str, may_slip: bool) -> dict[str, float]:
         """Filed words that a word may stand for, with what each counts."""
@@ -165,7 +172,8 @@ def _heavy(subject: Named) -> list[str]:
         return []
     top = max(subject.weights)
     pairs = zip(subject.words, subject.weights, strict=True)
-    return sorted({word for word, weight in pairs if weight >= HEAVY * top})
+    heavy = {word for word, weight in pairs if weight >= HEAVY * top}
+    return sorted(heavy | ({subject.last_name} if subject.last_name else set()))
 
 
 def _may_be_misspelt(word: str) -> bool:

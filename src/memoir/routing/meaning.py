@@ -25,7 +25,7 @@ from memoir.host import Host
 from memoir.routing.base import Prompts
 from memoir.routing.lookup import Lookup
 from memoir.routing.relation import Reader, Relations
-from memoir.routing.subject import Found, Named, named, pronoun_pattern
+from memoir.routing.subject import Found, named, pronoun_pattern
 from memoir.routing.verdict import Learnt, features
 from memoir.routing.window import Window, looked_at, sentences
 from memoir.routing.words import Rarity, words
@@ -88,7 +88,7 @@ class MeaningRouter:
 
     def add(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:
         subjects = [named(edit.prompt, edit.subject, self._rarity)]
-        subjects += [_called(alias, self._rarity) for alias in edit.aliases]
+        subjects += [named(alias, alias, self._rarity) for alias in edit.aliases]
         subjects = [subject for subject in subjects if subject.words]
         for number, subject in enumerate(subjects):
             self._lookup.add(f"{id} {number}", subject)
@@ -215,12 +215,6 @@ def _evidence(found: Found) -> dict[str, Any]:
         "subject": round(found.share, 4),
         "beside": round(found.beside, 4),
     }
-
-
-def _called(alias: str, rarity: Rarity) -> Named:
-    """Another name of a subject, to be filed."""
-    texts = tuple(word.text for word in words(alias))
-    return Named(texts, tuple(rarity.of(text) for text in texts), alias)
 
 
 def _normal(text: str) -> str:

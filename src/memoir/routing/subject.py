@@ -22,6 +22,35 @@ GAP = 2
 LINKS = SMALL - {"at", "by", "for", "in", "no", "on", "to", "with"}
 """Words over which a name goes on."""
 
+PARTICLES = SMALL - {
+    "an",
+    "and",
+    "at",
+    "by",
+    "for",
+    "in",
+    "no",
+    "of",
+    "on",
+    "or",
+    "the",
+    "to",
+    "with",
+}
+"""Small words of people's names."""
+
+HONORIFICS = frozenset(("mr", "mrs", "ms", "dr", "prof", "sir", "madam"))
+"""Words beside a name that are no part of it."""
+
+BY_LAST_NAME = 0.93
+"""Share of a subject that its last word alone stands for, where people are called by it."""
+
+RARE_NAME = 0.3
+"""Rarity from which on a last word names somebody."""
+
+ONLY_A_TITLE = 0.3
+"""What may stand beside a last name ("President")."""
+
 _JOINED = re.compile(r"\s*[-–'’&/.]?\s*")
 _KEY = re.compile(r"\b[A-Z]\w*:(?=\S)")
 
@@ -41,12 +70,14 @@ class Named(NamedTuple):
         weights: how much each tells.
         pattern: the prompt with a placeholder in the subject's place.
         around: every word of the prompt.
+        last_name: the word by which alone it may be called, as people are; None if none is.
     """
 
     words: tuple[str, ...]
     weights: tuple[float, ...]
     pattern: str
     around: frozenset[str] = frozenset()
+    last_name: str | None = None
 
 
 class Found(NamedTuple):
@@ -59,6 +90,7 @@ class Found(NamedTuple):
         patterns: the sentence with a placeholder in the subject's place; and, if what stands before
             the subject may be another sentence ("op. 4. X plays"), without that.
         words: the words that were recognised.
+        by_last_name: whether the subject is called by its last name alone.
     """
 
     share: float
@@ -66,6 +98,7 @@ class Found(NamedTuple):
     inside: float
     patterns: tuple[str, ...]
     words: tuple[str, ...]
+    by_last_name: bool = False
 
 
 def pattern(text: str, found: Sequence[Word], span: Span | None) -> str:
@@ -80,12 +113,11 @@ def named(text: str, subject: str | None, rarity: Rarity) -> Named:
     found = words(text)
     if subject:
         span = _given(text, found, subject)
-        its = [
-            word.text for word in (found[span.first : span.last + 1] if span else words(subject))
-        ]
+        name = found[span.first : span.last + 1] if span else words(subject)
     else:
         span = estimated(text, found, rarity)
-        its = [word.text for word in found[span.first : span.last + 1]] if span else []
+        name = found[span.first : span.last + 1] if span else []
+    its = [word.text for word in name]
     while len(its) > 1 and its[0] in ARTICLES:
         its = its[1:]
         span = Span(span.first + 1, span.last) if span else None
@@ -94,7 +126,17 @@ def named(text: str, subject: str | None, rarity: Rarity) -> Named:
         tuple(rarity.of(word) for word in its),
         pattern(text, found, span),
         _texts(found),
+        _last_name(name, rarity),
     )
+
+
+def _last_name(name: Sequence[Word], rarity: Rarity) -> str | None:
+    """The last word of a name of several, if it tells one from another: not that of "Oxford Street"."""
+    if len(name) < 2 or not all(word.capital or word.text in PARTICLES for word in name):
+        return None
+    last = name[-1].text
+    told = not last.isdigit() and not rarity.uses(last) and rarity.alone(last) >= RARE_NAME
+    return last if told and last not in SMALL else None
 
 
 def _texts(found: Sequence[Word]) -> frozenset[str]:
@@ -198,13 +240,29 @@ def find(
     taken = {hits[w.text]: w.text for w in found[best.first : best.last + 1] if w.text in hits}
     missing = sum(w for word, w in weights.items() if word not in taken) - small
     share = 1.0 - max(0.0, missing) / max(sum(weights.values()), 1e-9)
+    run = found[best.first : best.last + 1]
+    beside = _share(_beside(text, found, best, subject.around | set(subject.words), rarity))
+    by_last_name = (
+        len(run) == 1
+        and run[0].capital
+        and run[0].text == subject.last_name
+        and beside <= ONLY_A_TITLE
+        and not _KEY.search(text, 0, run[0].start)
+    )
     return Found(
         min(1.0, share),
-        _share(_beside(text, found, best, subject.around | set(subject.words), rarity)),
+        0.0 if by_last_name else beside,
         _share(_inside(found, best, hits, rarity)),
-        _patterns(text, found, best),
-        tuple(w.text for w in found[best.first : best.last + 1]),
+        _patterns(text, found, _addressed(found, best)),
+        tuple(word.text for word in run),
+        by_last_name,
     )
+
+
+def _addressed(found: Sequence[Word], span: Span) -> Span:
+    """A name with the honorific before it."""
+    before = span.first - 1
+    return Span(before, span.last) if before >= 0 and found[before].text in HONORIFICS else span
 
 
 def _patterns(text: str, found: Sequence[Word], span: Span) -> tuple[str, ...]:
@@ -223,7 +281,7 @@ def _share(weight: float) -> float:
 
 
 def _beside(
-    text: str, found: Sequence[Word], span: Span, known: Container[str], rarity: Rarity
+    text: str, found: Sequence[Word], span: Span, known: frozenset[str], rarity: Rarity
 ) -> float:
     """Weight of the words that go on with the name on either side, and that its prompt lacks.
 
@@ -244,7 +302,7 @@ def _beside(
             nearer = word
             if word.text in LINKS and step == 0:
                 continue
-            if word.text in known or word.text in SMALL or _acronym(text, word, rarity):
+            if word.text in known | SMALL | HONORIFICS or _acronym(text, word, rarity):
                 break
             alone = rarity.alone(word.text) ** 0.5
             if word.capital and not (word.begins and rarity.uses(word.text)):
