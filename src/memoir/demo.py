@@ -20,7 +20,7 @@ from typing import Any
 from memoir.editor import Editor
 from memoir.errors import EditRefused
 from memoir.metrics.text import begins_with, contains
-from memoir.store import Store
+from memoir.store import Row, Store
 from memoir.types import Answer, Progress, no_progress
 
 ANSWER_TOKENS = 16
@@ -220,9 +220,14 @@ def _asked_without(editor: Editor, id: str, prompts: Sequence[str]) -> list[str]
     """Answers from a new store that holds every edit but one, copied row by row."""
     with tempfile.TemporaryDirectory(prefix="memoir-demo-") as folder:
         copy = Store.create(Path(folder) / "store")
-        for row in editor.store.rows():
-            if row.kind != "revert" and row.id != id:
-                copy.append(row.kind, row.body, editor.store.tensors(row))
+        settings = editor.store.settings()
+        assert settings is not None, "an editor's store is bound to its model"
+
+        def copied(row: Row) -> Row:
+            return copy.row(row.kind, row.body, editor.store.tensors(row))
+
+        others = [copied(row) for row in editor.store.live() if row.id != id]
+        copy.commit(others, settings=copied(settings))
         with editor.method.attachment.paused(), Editor(editor.host, copy) as other:
             return [answer.text for answer in other.ask_many(prompts, max_new_tokens=ANSWER_TOKENS)]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -20,14 +20,14 @@ from transformers import PreTrainedModel
 
 from memoir import methods
 from memoir.errors import EditRefused, StoreError
-from memoir.fold import Fold, settings_in_force
+from memoir.fold import Fold
 from memoir.host import Host
 from memoir.host.answering import scored
 from memoir.host.loading import load_host
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Change, Method
-from memoir.store import Entry, Row, Store
-from memoir.types import Answer, Edit, Match, Progress, Receipt, Score, no_progress
+from memoir.store import Entry, Row, Store, taught
+from memoir.types import Answer, Edit, Match, Note, Progress, Receipt, Score, no_progress
 
 Prompt = str | Sequence[dict[str, str]]
 """Bare text, or a conversation as ``{"role": …, "content": …}`` messages."""
@@ -46,6 +46,7 @@ class Editor:
         method: name of the method that a new store shall use.
         config: its settings for a new store. An existing store has its own of both.
         progress: called while something takes long.
+        at: the branch to follow, or the commit or tag to stay at; None for the branch in use.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Editor:
         method: str = "memoir",
         config: Any = None,
         progress: Progress = no_progress,
+        at: str | None = None,
     ) -> None:
-        self._fold = Fold(host, store, method, config, progress)
+        self._fold = Fold(host, store, method, config, progress, at)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -73,6 +75,7 @@ class Editor:
         device_map: str | dict[str, Any] | None = None,
         patience: float = 60.0,
         progress: Progress = no_progress,
+        at: str | None = None,
     ) -> Editor:
         """Open a store, or make one, and load its model.
 
@@ -88,6 +91,7 @@ class Editor:
             dtype, device_map: how to load the model, see :func:`memoir.host.loading.load_host`.
             patience: seconds to wait for another process that is writing.
             progress: called while something takes long.
+            at: the branch to follow, or the commit or tag to stay at; None for the branch in use.
 
         Raises:
             UnknownName: no such model, site, method, preset or setting.
@@ -95,11 +99,11 @@ class Editor:
         """
         if store is not None and Store.exists(store):
             opened = Store(store, patience)
-            bound = settings_in_force(opened)
+            bound = opened.settings(None if at is None else opened.history.resolve(at))
             if bound is not None:
                 name = model or bound.body["identity"]["model"]
                 host = load_host(name, bound.body["site"], dtype, device_map)
-                return cls(host, opened, progress=progress)
+                return cls(host, opened, progress=progress, at=at)
             opened.close()
         config = methods.configured(methods.get(method), preset, settings or {})
         named = (site, getattr(config, "layer", None), getattr(config, "depth", None))
@@ -169,6 +173,10 @@ class Editor:
         *,
         phrasings: Sequence[str] = (),
         aliases: Sequence[str] = (),
+        source: str | None = None,
+        expires: str | None = None,
+        tags: Sequence[str] = (),
+        note: Note | None = None,
     ) -> Receipt:
         """Teach one fact; it is in force and durable when this returns.
 
@@ -178,15 +186,25 @@ class Editor:
             subject: what the fact is about; optional.
             phrasings: the same prompt in other words; optional.
             aliases: other names of the subject; optional.
+            source, expires, tags: kept with the edit, see :class:`memoir.types.Edit`.
+            note: who changes this, and why.
 
         Raises:
             BadInput: prompt or target is empty, or both exceed the context window.
             EditRefused: the edit did not converge; nothing was written.
             StoreError: it could not be written; nothing changed.
         """
-        (result,) = self.edit_many(
-            [Edit(prompt, target, subject, tuple(phrasings), tuple(aliases))]
+        edit = Edit(
+            prompt,
+            target,
+            subject,
+            tuple(phrasings),
+            tuple(aliases),
+            source=source,
+            expires=expires,
+            tags=tuple(tags),
         )
+        (result,) = self.edit_many([edit], note=note)
         if isinstance(result, EditRefused):
             raise result
         return result
@@ -195,49 +213,111 @@ class Editor:
         self,
         edits: Iterable[Edit],
         on_done: Callable[[Receipt | EditRefused], None] = lambda _result: None,
+        *,
+        note: Note | None = None,
+        together: bool = False,
     ) -> list[Receipt | EditRefused]:
         """Teach facts in order, as many side by side as the method's settings say.
 
-        Every input is checked before the first is fitted. An edit that is refused is returned in
-        its place and stops none of the others.
+        Every input is checked before the first is fitted. What is fitted side by side is committed at
+        once, and an edit that is refused is returned in its place and stops none of the others.
 
         Args:
             edits: the facts.
             on_done: called with each result as soon as it is durable.
+            note: who changes this, and why.
+            together: commit all of them as one change, or none: the first that is refused is raised.
+
+        Raises:
+            StoreError: what this editor looks at is not the branch in use.
         """
         todo = list(edits)
         for edit in todo:
             self.host.encode(edit.prompt, edit.target)
         size = getattr(self.method.config, "batch_size", 1)
+        batches = [todo[start : start + size] for start in range(0, len(todo), size)]
+        if together:
+            return self._teach_together(batches, on_done, note)
         results: list[Receipt | EditRefused] = []
-        for start in range(0, len(todo), size):
-            if start:
+        for number, batch in enumerate(batches):
+            if number:
                 time.sleep(0.02)  # another process that waits for the lock gets its turn
-            with self.store.writing():
-                self.refresh()
-                for change in self.method.fit(todo[start : start + size]):
-                    result = change if isinstance(change, EditRefused) else self._commit(change)
-                    results.append(result)
-                    on_done(result)
+            with self._changing():
+                fitted = self.method.fit(batch)
+                done = self._committed([each for each in fitted if isinstance(each, Change)], note)
+            for each in fitted:
+                results.append(each if isinstance(each, EditRefused) else next(done))
+                on_done(results[-1])
         return results
 
-    def revert(self, id: str) -> Row:
-        """Take an edit back, exactly; later edits stay. Returns the new row of the log.
+    def _teach_together(
+        self,
+        batches: Sequence[Sequence[Edit]],
+        on_done: Callable[[Receipt | EditRefused], None],
+        note: Note | None,
+    ) -> list[Receipt | EditRefused]:
+        rows: list[tuple[Change, Row, float]] = []
+        with self._changing():
+            try:
+                for batch in batches:
+                    for change in self.method.fit(batch):
+                        if isinstance(change, EditRefused):
+                            raise change
+                        rows.append((change, *self._written(change)))
+                        self._fold.take(rows[-1][1])  # the next is fitted on top of it
+                if rows:
+                    self._fold.at = self._commit_rows([row for _, row, _ in rows], note)
+            except BaseException:
+                if rows:
+                    self._fold.reload()
+                raise
+        results: list[Receipt | EditRefused] = []
+        for change, row, seconds in rows:
+            results.append(self._receipt(change, row, seconds))
+            on_done(results[-1])
+        return results
+
+    def revert(self, *ids: str, note: Note | None = None) -> Row:
+        """Take edits back, exactly, all or none; later edits stay. Returns the commit that does.
 
         Args:
-            id: the edit's id, or an unambiguous beginning of it.
+            ids: of edits, or unambiguous beginnings of them.
+            note: who changes this, and why.
 
         Raises:
             UnknownName: no such edit, or it is not in force.
         """
-        with self.store.writing():
+        with self._changing():
+            row = self.store.revert(ids, note)
             self.refresh()
-            row = self.store.revert(id)
-            self._fold.follow(row)
             return row
 
-    def _commit(self, change: Change) -> Receipt:
-        """Make a change durable, then live."""
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Be the only one that changes the branch in use, and know its tip."""
+        with self.store.writing():
+            if not self._fold.follows:
+                raise StoreError(
+                    f"this editor looks at another state than branch '{self.store.history.branch}', "
+                    "which is in use; switch to a branch to change it (memoir switch)."
+                )
+            self.refresh()
+            yield
+
+    def _committed(self, changes: Sequence[Change], note: Note | None) -> Iterator[Receipt]:
+        """Make changes durable, then live."""
+        written = [self._written(change) for change in changes]
+        if written:
+            self._commit_rows([row for row, _ in written], note)
+            self.refresh()
+        receipts = [
+            self._receipt(change, row, seconds)
+            for change, (row, seconds) in zip(changes, written, strict=True)
+        ]
+        return iter(receipts)
+
+    def _written(self, change: Change) -> tuple[Row, float]:
+        """A row for a change, its tensors durable; and the seconds that took."""
         start = time.perf_counter()
         body = {
             **asdict(change.edit),
@@ -245,8 +325,22 @@ class Editor:
             "said": change.said,
             "seconds": change.seconds,
         }
-        row = self.store.append("edit", body, change.tensors)
-        self._fold.follow(row)
+        row = self.store.row("edit", body, change.tensors)
+        return row, time.perf_counter() - start
+
+    def _commit_rows(self, rows: Sequence[Row], note: Note | None) -> str:
+        note = note or Note()
+        if not note.message:
+            edits = [taught(row) for row in rows]
+            told = (
+                f"{edits[0].prompt} → {edits[0].target}"
+                if len(edits) == 1
+                else f"{len(edits)} edits"
+            )
+            note = replace(note, message=told)
+        return self.store.commit(rows, note=note, why="edit").id
+
+    def _receipt(self, change: Change, row: Row, seconds: float) -> Receipt:
         return Receipt(
             row.id,
             change.edit,
@@ -254,7 +348,8 @@ class Editor:
             change.losses[-1],
             change.said,
             self.store.size(row),
-            {**change.seconds, "write": time.perf_counter() - start},
+            {**change.seconds, "write": seconds},
+            self.store.history.tip(),
         )
 
     # ------------------------------------------------------------------ asking
@@ -393,8 +488,7 @@ class Editor:
                 "faithful)."
             )
         layers, ks = layers or [config.layer], ks or [config.k]
-        with self.store.writing():
-            self.refresh()
+        with self._changing():
             if len(self) and (set(layers) != {config.layer} or set(ks) != {config.k}):
                 raise StoreError(
                     f"{len(self)} edits are in force, made at layer {config.layer} with "

@@ -1,7 +1,7 @@
-"""The state of an editor is the fold of its store's log over a method.
+"""The state of an editor is the fold of its store's commits over a method.
 
 Opening a store, following what another process added to it, and making an edit live are all the same
-step: take one more row in. So two processes that have read the same rows behave the same, bit for bit.
+step: take one more edit in. So two processes that look at the same commit behave the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,90 +15,118 @@ from memoir.errors import StoreDamaged, StoreError, WrongModel
 from memoir.host import Host
 from memoir.methods.base import Method, Prepared
 from memoir.store import Row, Store, taught
-from memoir.types import Progress
-
-
-def settings_in_force(store: Store) -> Row | None:
-    """The latest settings row; None in a store that is not bound to a model yet."""
-    return next((row for row in reversed(store.rows()) if row.kind == "settings"), None)
+from memoir.types import Note, Progress
 
 
 class Fold:
-    """A store's log, folded.
+    """A store's history, folded up to a commit.
 
     Args:
         host: the model.
-        store: its log.
+        store: its history.
         method, config: what to bind an empty store to; a store that is bound has its own.
         progress: called while an empty store's method prepares itself.
+        at: the branch to follow, or the commit or tag to stay at; None for the branch in use, also
+            after the store is switched to another one.
 
     Attributes:
         host: the model, at the site of the settings in force.
         method: the method, with every live edit applied.
         live: rows of the edits in force, by id, in order.
         damaged: those among them whose tensor file cannot be used, with what is wrong.
+        at: the commit that was folded last.
     """
 
     method: Method
 
     def __init__(
-        self, host: Host, store: Store, method: str, config: Any, progress: Progress
+        self,
+        host: Host,
+        store: Store,
+        method: str,
+        config: Any,
+        progress: Progress,
+        at: str | None = None,
     ) -> None:
         self.host = host
         self.store = store
         self.live: dict[str, Row] = {}
         self.damaged: dict[str, str] = {}
-        self._seen = 0
-        if settings_in_force(store) is None:
+        self.at: str | None = None
+        self._name = at
+        if at is None and store.settings() is None:
             chosen = methods.get(method)
             prepared = chosen.prepare(host, config or chosen.Config(), progress)
             with store.writing():
-                if settings_in_force(store) is None:  # no other process was faster
+                if store.settings() is None:  # no other process was faster
                     self.bind(host, method, prepared)
-        self._load()
+        self._load(self._target())
+
+    @property
+    def follows(self) -> bool:
+        """Whether edits can be made: what is looked at is the branch in use."""
+        return self._name in (None, self.store.history.branch)
+
+    def _target(self) -> str:
+        history = self.store.history
+        commit = history.tip() if self._name is None else history.resolve(self._name)
+        assert commit is not None, "settings are written before anything is loaded"
+        return commit
 
     def bind(self, host: Host, method: str, prepared: Prepared) -> None:
-        """Write settings for this model to the log; they are in force from the next refresh on."""
-        body = {
+        """Commit settings for this model; they are in force from the next refresh on."""
+        body: dict[str, Any] = {
             "method": method,
             "config": asdict(prepared.config),
             "site": host.site.path,
             "identity": host.identity(),
             "evidence": prepared.evidence,
         }
-        self.store.append("settings", body, prepared.tensors)
+        row = self.store.row("settings", body, prepared.tensors)
+        note = Note(f"Bind to {body['identity']['model']} with the method {method}")
+        self.store.commit(settings=row, note=note, why="init")
 
     def refresh(self) -> None:
-        """Take in what was added to the log since the last look."""
-        rows = self.store.rows(after=self._seen)
-        if any(row.kind == "settings" for row in rows):
-            self._load()
+        """Take in what was committed since the last look."""
+        target = self._target()
+        history = self.store.history
+        nodes, steps = history.nodes, history.since(self.at, target)
+        if steps is None or any(nodes[id].settings for id in steps):
+            self._load(target)
             return
-        for row in rows:
-            self.follow(row)
+        rows = self.store.log.get(history.edits(steps))
+        for id in steps:
+            for edit in nodes[id].remove:
+                self.drop(edit)
+            for edit in nodes[id].add:
+                self.take(rows[edit])
+        self.at = target
 
-    def follow(self, row: Row) -> None:
-        """Take in one row.
+    def take(self, row: Row) -> None:
+        """Bring an edit into force.
 
         The method is given what the store holds, also of an edit that was just made: so nothing of it
         stays in memory unless the method wants it there, and other processes see the same.
         """
-        if row.kind == "edit":
-            self.live[row.id] = row
-            try:
-                self.method.apply(row.id, taught(row), self.store.tensors(row))
-            except StoreDamaged as error:
-                self.damaged[row.id] = str(error)
-        elif row.kind == "revert":
-            id = row.body["edit"]
-            del self.live[id]
-            if self.damaged.pop(id, None) is None:
-                self.method.remove(id)
-        self._seen = row.seq
+        self.live[row.id] = row
+        try:
+            self.method.apply(row.id, taught(row), self.store.tensors(row))
+        except StoreDamaged as error:
+            self.damaged[row.id] = str(error)
 
-    def _load(self) -> None:
-        """Fold the whole log, from the settings in force on."""
-        bound = settings_in_force(self.store)
+    def drop(self, id: str) -> None:
+        """Take an edit out of force."""
+        del self.live[id]
+        if self.damaged.pop(id, None) is None:
+            self.method.remove(id)
+
+    def reload(self) -> None:
+        """Fold anew: as if nothing had been taken or dropped but what is committed."""
+        self._load(self._target())
+
+    def _load(self, target: str) -> None:
+        """Fold everything up to a commit."""
+        bound = self.store.settings(target)
         assert bound is not None, "settings are written before anything is loaded"
         if hasattr(self, "method"):
             self.method.close()
@@ -116,13 +144,10 @@ class Fold:
         tensors = dict(self.store.tensors(bound))
         self.method = method(self.host, Prepared(config, tensors, bound.body["evidence"]))
         self.live, self.damaged = {}, {}
-        rows = self.store.rows()
-        reverted = {row.body["edit"] for row in rows if row.kind == "revert"}
-        for row in rows:
+        for row in self.store.live(target):
             # An edit that was taken back leaves no trace, so it need not be read at all.
-            if row.kind == "edit" and row.id not in reverted:
-                self.follow(row)
-        self._seen = rows[-1].seq
+            self.take(row)
+        self.at = target
         if self.damaged:
             warnings.warn(
                 f"{len(self.damaged)} of the edits in {self.store.folder} cannot be used; the "

@@ -34,6 +34,9 @@ class Edit:
         subject: what the fact is about, if known. Methods that need it say so.
         phrasings: the same prompt in other words, if known; each must mean the same.
         aliases: other names of the subject.
+        source: where the fact is from: an address, or words.
+        expires: the last day it is known to hold, ISO 8601 (``2026-12-31``).
+        tags: words to find it by.
     """
 
     prompt: str
@@ -41,6 +44,24 @@ class Edit:
     subject: str | None = None
     phrasings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    source: str | None = None
+    expires: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Who changes a store, and why.
+
+    Attributes:
+        message: why, in a line; empty for a description of the change.
+        author: who; None for ``MEMOIR_AUTHOR`` or the user's name on this machine.
+        forced: objections that were overridden.
+    """
+
+    message: str = ""
+    author: str | None = None
+    forced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,7 +232,8 @@ class Receipt:
     """Proof that an edit is stored, returned only once it is durable.
 
     Attributes:
-        id: name of the edit in the log; what ``revert`` takes.
+        id: name of the edit in the log; ``revert`` takes it, or a beginning of it.
+        commit: the commit that brought it into force.
         edit: what was taught.
         steps: optimiser updates made.
         loss: what the fit minimised, after the last update: mean cross-entropy on the target (nats
@@ -229,11 +251,13 @@ class Receipt:
     said: bool
     bytes: int
     seconds: dict[str, float] = field(default_factory=dict)
+    commit: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The receipt as plain values, for ``--json``."""
         return {
             "id": self.id,
+            "commit": self.commit,
             "prompt": self.edit.prompt,
             "target": self.edit.target,
             "subject": self.edit.subject,

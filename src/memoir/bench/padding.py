@@ -75,8 +75,7 @@ class Padding:
 
     def _held(self, editor: Editor, journal: Journal) -> tuple[int, int]:
         """How many the store holds, and up to which candidate; those between were refused."""
-        rows = [row for row in editor.store.rows() if row.kind == "edit"]
-        held = [taught(row) for row in rows[: self.count]]
+        held = [taught(row) for row in editor.store.live()[: self.count]]
         tried, candidates = 0, enumerate(self.edits, start=1)
         for edit in held:
             tried = next((number for number, each in candidates if each == edit), 0)

@@ -71,13 +71,12 @@ def run(
 
 def _is_bound(folder: Path) -> bool:
     """Whether there is a store that knows its model; one whose making was refused does not."""
-    from memoir.fold import settings_in_force
     from memoir.store import Store
 
     if not Store.exists(folder):
         return False
     store = Store(folder)
     try:
-        return settings_in_force(store) is not None
+        return store.settings() is not None
     finally:
         store.close()

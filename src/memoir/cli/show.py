@@ -31,8 +31,9 @@ def run(
         opened = Store(store)
         entry = opened.entry(id)
         size = opened.size(entry.row)
+        file = opened.file(entry.row.sha256) if entry.row.sha256 else None
     if json:
-        print_json({**plain(entry), "file": entry.row.file, "bytes": size})
+        print_json({**plain(entry), "file": str(file) if file else None, "bytes": size})
         return
     body = entry.row.body
     lines = {
@@ -45,7 +46,7 @@ def run(
         "loss": " → ".join(f"{loss:.3g}" for loss in body["losses"]),
         "said": "yes" if body["said"] else "no: some target token does not have rank one",
         "seconds": ", ".join(f"{stage} {took:.2f}" for stage, took in body["seconds"].items()),
-        "file": f"{entry.row.file} ({size / 1000:.1f} KB)",
+        "file": f"{file} ({size / 1000:.1f} KB)",
     }
     for name, value in lines.items():
         out.print(f"[bold]{name:>8}[/]  ", end="")

@@ -1,86 +1,82 @@
-"""The log: an append-only SQLite table that is the only source of truth.
+"""The log: two append-only SQLite tables that are the only source of truth.
 
-A row is never changed or deleted (triggers refuse it); taking an edit back adds a row. The database
-runs in WAL mode with synchronous=FULL, so a row is on disk before its append returns.
+A row is never changed or deleted (triggers refuse it); taking an edit back adds a row, and so does
+giving a name to another commit. The database runs in WAL mode with synchronous=FULL, so what is
+appended is on disk before the append returns, and readers are never blocked.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from memoir.errors import NotAStore, StoreDamaged, StoreError, StoreFull
-
-FORMAT = 1
-"""Version of the table's layout, kept in SQLite's ``user_version``."""
+from memoir.store.migrations import FORMAT, migrate
+from memoir.store.rows import Move, Row, chained, now
 
 SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 BEGIN;
 CREATE TABLE log (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
-    id     TEXT NOT NULL UNIQUE,
-    kind   TEXT NOT NULL,           -- settings, edit, revert
+    id     TEXT NOT NULL UNIQUE,    -- SHA-256 of the columns below
+    kind   TEXT NOT NULL,           -- settings, edit, commit
     time   TEXT NOT NULL,           -- UTC, ISO 8601
     body   TEXT NOT NULL,           -- JSON
-    file   TEXT,                    -- tensor file, relative to the store
-    sha256 TEXT
+    sha256 TEXT                     -- of the tensor file
 );
+CREATE TABLE moves (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    ref    TEXT NOT NULL,           -- branch/NAME, tag/NAME, HEAD
+    target TEXT,                    -- a commit; of HEAD, a branch; NULL: the name is gone
+    time   TEXT NOT NULL,
+    why    TEXT NOT NULL,
+    chain  TEXT NOT NULL            -- SHA-256 of the chain before and of this move
+);
+CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE signatures (commit_id TEXT PRIMARY KEY, signature TEXT NOT NULL);
+CREATE INDEX log_by_kind ON log (kind, seq);
 CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER log_keeps_values BEFORE UPDATE ON log
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER moves_keep_rows BEFORE DELETE ON moves
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER moves_keep_values BEFORE UPDATE ON moves
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the log.
-
-    Attributes:
-        seq: position, from 1, without gaps in time.
-        id: short unique name.
-        kind: ``settings``, ``edit`` or ``revert``.
-        time: when it was appended, UTC, ISO 8601.
-        body: what it says.
-        file: its tensor file, relative to the store, and its checksum.
-        sha256: checksum of that file.
-    """
-
-    seq: int
-    id: str
-    kind: str
-    time: str
-    body: dict[str, Any]
-    file: str | None
-    sha256: str | None
+_ROW = "seq, id, kind, time, body, sha256"
+_AT_ONCE = 500
+"""Ids asked for in one query."""
 
 
 class Log:
-    """The table in one file.
+    """The tables in one file; one of an earlier format is brought to this one.
 
     Raises:
-        NotAStore: the file is not a log of this format.
+        NotAStore: the file is no log, or of a later format.
         StoreDamaged: SQLite cannot read it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
+        with self._explaining():
             self._database.execute("PRAGMA synchronous = FULL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error as error:
-            raise explained(path, error) from error
-        if version != FORMAT:
+        if 0 < version < FORMAT:
+            with self._explaining():
+                migrate(self._database, version, path.parent)
+        elif version != FORMAT:
             raise NotAStore(
-                f"{path} has log format {version}, but this version of memoir reads {FORMAT}."
+                f"{path} has log format {version}, but this version of memoir reads 1 to {FORMAT}."
             )
 
     @staticmethod
@@ -98,42 +94,152 @@ class Log:
         finally:
             database.close()
 
+    # ------------------------------------------------------------------ writing
+
     def append(
-        self, id: str, kind: str, body: dict[str, Any], file: str | None, sha256: str | None
-    ) -> Row:
-        """Add a row; it is durable when this returns.
+        self, rows: Sequence[Row], moves: Sequence[tuple[str, str | None, str]]
+    ) -> list[Row]:
+        """Add rows, and moves as (ref, target, why), all of them or none; durable when this returns.
 
         Raises:
             StoreFull: the disk took no more; the log is as it was.
         """
-        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        try:
-            cursor = self._database.execute(
-                "INSERT INTO log (id, kind, time, body, file, sha256) VALUES (?, ?, ?, ?, ?, ?)",
-                (id, kind, time, json.dumps(body, ensure_ascii=False), file, sha256),
-            )
-        except sqlite3.Error as error:
-            raise explained(self._path, error) from error
-        return Row(int(cursor.lastrowid or 0), id, kind, time, body, file, sha256)
+        with self._explaining(), self._transaction():
+            stored = [self._insert(row) for row in rows]
+            for ref, target, why in moves:
+                self._move(ref, target, why)
+        return stored
 
-    def rows(self, after: int = 0) -> list[Row]:
-        """Rows behind a position, in order."""
+    def _insert(self, row: Row) -> Row:
+        cursor = self._database.execute(
+            "INSERT INTO log (id, kind, time, body, sha256) VALUES (?, ?, ?, ?, ?)",
+            (row.id, row.kind, row.time, json.dumps(row.body, ensure_ascii=False), row.sha256),
+        )
+        return replace(row, seq=int(cursor.lastrowid or 0))
+
+    def _move(self, ref: str, target: str | None, why: str) -> None:
+        last = self._database.execute(
+            "SELECT chain FROM moves ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        time = now()
+        self._database.execute(
+            "INSERT INTO moves (ref, target, time, why, chain) VALUES (?, ?, ?, ?, ?)",
+            (ref, target, time, why, chained(last[0] if last else "", ref, target, time, why)),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
         try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def configure(self, key: str, value: str | None) -> None:
+        """Keep a setting of the store; None forgets it."""
+        with self._explaining():
+            self._database.execute("DELETE FROM config WHERE key = ?", (key,))
+            if value is not None:
+                self._database.execute("INSERT INTO config VALUES (?, ?)", (key, value))
+
+    def sign(self, commit: str, signature: str) -> None:
+        """Keep a commit's signature."""
+        with self._explaining():
+            self._database.execute(
+                "INSERT OR REPLACE INTO signatures VALUES (?, ?)", (commit, signature)
+            )
+
+    # ------------------------------------------------------------------ reading
+
+    def rows(self, after: int = 0, kind: str | None = None) -> list[Row]:
+        """Rows behind a position, in order; all, or those of one kind."""
+        which = "AND kind = ?" if kind else ""
+        return self._rows(
+            f"SELECT {_ROW} FROM log WHERE seq > ? {which} ORDER BY seq",
+            (after, kind) if kind else (after,),
+        )
+
+    def get(self, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids; unknown ones are left out."""
+        todo, found = list(ids), {}
+        for start in range(0, len(todo), _AT_ONCE):
+            some = todo[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            for row in self._rows(f"SELECT {_ROW} FROM log WHERE id IN ({marks})", some):
+                found[row.id] = row
+        return found
+
+    def beginning(self, prefix: str) -> list[Row]:
+        """Rows whose id begins so, in order; at most five."""
+        return self._rows(
+            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? ORDER BY seq LIMIT 5",
+            (prefix, prefix + "g"),  # the digits end with f
+        )
+
+    def files(self) -> set[str]:
+        """Checksums of all tensor files that rows name."""
+        with self._explaining():
+            found = self._database.execute("SELECT sha256 FROM log WHERE sha256 IS NOT NULL")
+            return {sha256 for (sha256,) in found}
+
+    def moves(self, after: int = 0) -> list[Move]:
+        """Moves behind a position, in order."""
+        with self._explaining():
             found = self._database.execute(
-                "SELECT seq, id, kind, time, body, file, sha256 FROM log "
-                "WHERE seq > ? ORDER BY seq",
+                "SELECT seq, ref, target, time, why, chain FROM moves WHERE seq > ? ORDER BY seq",
                 (after,),
-            ).fetchall()
+            )
+            return [Move(*each) for each in found]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A block in which everything read is of one moment."""
+        if self._database.in_transaction:
+            yield
+            return
+        with self._explaining():
+            self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.execute("COMMIT")
+
+    def config(self) -> dict[str, str]:
+        """The store's own settings."""
+        with self._explaining():
+            return dict(self._database.execute("SELECT key, value FROM config ORDER BY key"))
+
+    def signatures(self) -> dict[str, str]:
+        """Signatures by commit."""
+        with self._explaining():
+            return dict(self._database.execute("SELECT commit_id, signature FROM signatures"))
+
+    def _rows(self, query: str, given: Sequence[Any]) -> list[Row]:
+        with self._explaining():
             return [
-                Row(seq, id, kind, time, json.loads(body), file, sha256)
-                for seq, id, kind, time, body, file, sha256 in found
+                Row(seq, id, kind, time, json.loads(body), sha256)
+                for seq, id, kind, time, body, sha256 in self._database.execute(query, given)
             ]
-        except (sqlite3.Error, json.JSONDecodeError) as error:
-            raise explained(self._path, error) from error
+
+    def check(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        with self._explaining():
+            found = [text for (text,) in self._database.execute("PRAGMA integrity_check")]
+        return [text for text in found if text != "ok"]
 
     def close(self) -> None:
         """Release the file."""
         self._database.close()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, json.JSONDecodeError) as error:
+            raise explained(self._path, error) from error
 
 
 def explained(path: Path, error: Exception) -> StoreError:

@@ -1,18 +1,21 @@
-"""A folder of edits, bound to one model.
+"""A folder of edits, bound to one model, with their history.
 
     facts/
-      log.sqlite          what happened, in order; never rewritten
-      tensors/ID.safetensors
-      write.lock          held by the one process that is adding something
+      log.sqlite                what happened, in order; never rewritten
+      tensors/SHA256.safetensors
+      write.lock                held by the one process that is adding something
 
-The state of an editor is the fold of the log. A tensor file is complete and durable before the row
-that names it, so whatever moment a process dies at, every row that was acknowledged can be read.
+The state of an editor is the fold of the commits that lead to the tip of a branch. A tensor file is
+complete and durable before the row that names it, so whatever moment a process dies at, every row that
+was acknowledged can be read.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Container, Iterator, Mapping
+import getpass
+import os
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,40 +24,40 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from memoir.errors import NotAStore, StoreBusy, StoreDamaged, StoreError, UnknownName
+from memoir.errors import BadInput, NotAStore, StoreBusy, StoreDamaged, StoreError, UnknownName
 from memoir.store import tensors as tensor_files
-from memoir.store.log import Log, Row
-from memoir.types import Edit
+from memoir.store.history import History
+from memoir.store.log import Log
+from memoir.store.rows import HEAD, Row, short, taught
+from memoir.types import Edit, Note
 
 LOG = "log.sqlite"
 TENSORS = "tensors"
 
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)*")
+"""Names of branches and tags."""
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One edit of the log, with what became of it.
+    """One edit of a branch, with what became of it.
 
     Attributes:
-        row: the log's line.
+        row: the edit's line in the log.
         status: ``live``, ``reverted``, or ``damaged`` (in force, but its file cannot be used).
+        commit: id of the commit that brought it into force first.
         note: what is wrong, if it is damaged.
     """
 
     row: Row
     status: str
+    commit: str
     note: str | None = None
 
     @property
     def edit(self) -> Edit:
         """What was taught."""
         return taught(self.row)
-
-
-def taught(row: Row) -> Edit:
-    """The edit of a row that holds one."""
-    body = row.body
-    more = {name: tuple(body.get(name, ())) for name in ("phrasings", "aliases")}
-    return Edit(body["prompt"], body["target"], body["subject"], **more)
 
 
 class Store:
@@ -72,9 +75,11 @@ class Store:
         self.folder = Path(folder)
         if not (self.folder / LOG).is_file():
             raise NotAStore(f"{self.folder} holds no memoir store; make one with: memoir init")
-        self._log = Log(self.folder / LOG)
+        self.log = Log(self.folder / LOG)
         self._lock = FileLock(self.folder / "write.lock", timeout=patience)
         self._swept = False
+        self._history = History()
+        self._read = (0, 0)
 
     @staticmethod
     def exists(folder: str | Path) -> bool:
@@ -109,32 +114,54 @@ class Store:
 
     def close(self) -> None:
         """Release the files."""
-        self._log.close()
+        self.log.close()
 
     # ------------------------------------------------------------------ reading
 
-    def rows(self, after: int = 0) -> list[Row]:
-        """Rows of the log behind a position."""
-        return self._log.rows(after)
+    @property
+    def history(self) -> History:
+        """Commits and names, with all that was added by now."""
+        rows, moves = self._read
+        with self.log.snapshot():
+            new_moves = self.log.moves(moves)
+            if new_moves:  # no commit counts before a name leads to it
+                commits = self.log.rows(rows, "commit")
+                self._history.take(commits, new_moves)
+                self._read = (commits[-1].seq if commits else rows, new_moves[-1].seq)
+        return self._history
 
-    def find(self, id: str) -> Row:
-        """The row with this id, or the edit with the only id that begins so.
+    def find(self, id: str, kind: str | None = None) -> Row:
+        """The row with this id, or the only one whose id begins so.
+
+        Args:
+            id: an id or a beginning of one.
+            kind: ``edit``, ``commit`` or ``settings``, to have one of these.
 
         Raises:
             UnknownName: none, or several.
         """
-        rows = self.rows()
-        found = [row for row in rows if row.id == id] or [
-            row for row in rows if id and row.kind == "edit" and row.id.startswith(id)
-        ]
+        found = self.log.beginning(id) if re.fullmatch("[0-9a-f]+", id) else []
+        found = [row for row in found if kind is None or row.kind == kind]
         if len(found) > 1:
-            some = ", ".join(row.id for row in found[:4]) + (", …" if len(found) > 4 else "")
-            raise UnknownName(
-                f"'{id}' is the beginning of {len(found)} ids ({some}); give more of it."
-            )
+            some = ", ".join(f"{short(row.id)} ({row.kind})" for row in found[:4])
+            raise UnknownName(f"'{id}' is the beginning of several ids: {some}; give more of it.")
         if not found:
-            raise UnknownName(f"no entry '{id}' in {self.folder}; see: memoir log")
+            raise UnknownName(f"no {kind or 'entry'} '{id}' in {self.folder}; see: memoir log")
         return found[0]
+
+    def live(self, commit: str | None = None) -> list[Row]:
+        """The edits in force at a commit, by default the tip, in the order they came into force."""
+        history = self.history
+        ids = history.live(commit or history.tip())
+        rows = self.log.get(ids)
+        return [rows[id] for id in ids]
+
+    def settings(self, commit: str | None = None) -> Row | None:
+        """The settings in force at a commit, by default the tip; None in a store that is not bound to
+        a model yet."""
+        history = self.history
+        id = history.settings(commit or history.tip())
+        return None if id is None else self.log.get([id])[id]
 
     def tensors(self, row: Row) -> Mapping[str, Tensor]:
         """The tensors of a row; the file is verified now, and each is read when it is asked for.
@@ -142,33 +169,45 @@ class Store:
         Raises:
             StoreDamaged: the file is missing, truncated or altered.
         """
-        if row.file is None or row.sha256 is None:
+        if row.sha256 is None:
             return {}
-        return tensor_files.TensorFile(self.folder / row.file, row.sha256)
+        return tensor_files.TensorFile(self.file(row.sha256), row.sha256)
+
+    def file(self, sha256: str) -> Path:
+        """Where the tensors with this checksum are."""
+        return self.folder / TENSORS / f"{sha256}.safetensors"
 
     def size(self, row: Row) -> int:
         """Bytes of a row's tensor file; 0 if it has none."""
-        path = self.folder / row.file if row.file else None
+        path = self.file(row.sha256) if row.sha256 else None
         return path.stat().st_size if path and path.exists() else 0
 
     # ------------------------------------------------------------------ what became of edits
 
-    def entries(self) -> list[Entry]:
-        """Every edit ever made here, in order; the files of those in force are verified."""
-        rows = self.rows()
-        reverted = {row.body["edit"] for row in rows if row.kind == "revert"}
-        return [self._entry(row, reverted) for row in rows if row.kind == "edit"]
+    def entries(self, commit: str | None = None) -> list[Entry]:
+        """Every edit made on the way to a commit, by default the tip, in order; the files of those in
+        force are verified."""
+        history = self.history
+        commit = commit or history.tip()
+        live, made = set(history.live(commit)), history.made(commit)
+        rows = self.log.get(made)
+        return [self._entry(rows[id], live, made[id]) for id in made]
 
     def entry(self, id: str) -> Entry:
-        """One edit.
+        """One edit of the branch in use.
 
         Raises:
             UnknownName: no such edit.
         """
-        row = self.find(id)
-        if row.kind != "edit":
-            raise UnknownName(f"'{row.id}' is a {row.kind}, no edit; see: memoir log")
-        return self._entry(row, {row.body["edit"] for row in self.rows() if row.kind == "revert"})
+        row = self.find(id, "edit")
+        history = self.history
+        made = history.made(history.tip())
+        if row.id not in made:
+            raise UnknownName(
+                f"edit '{short(row.id)}' was not made on branch '{history.branch}'; "
+                "see: memoir log --all"
+            )
+        return self._entry(row, history.live(history.tip()), made[row.id])
 
     def in_force(self, id: str) -> Row:
         """The row of an edit that is in force.
@@ -176,19 +215,22 @@ class Store:
         Raises:
             UnknownName: no such edit, or it was taken back before.
         """
-        entry = self.entry(id)
-        if entry.status == "reverted":
-            raise UnknownName(f"'{entry.row.id}' is reverted already; see: memoir log")
-        return entry.row
+        row = self.find(id, "edit")
+        history = self.history
+        if row.id not in history.live(history.tip()):
+            gone = row.id in history.made(history.tip())
+            why = "is reverted already" if gone else f"is not on branch '{history.branch}'"
+            raise UnknownName(f"'{short(row.id)}' {why}; see: memoir log")
+        return row
 
-    def _entry(self, row: Row, reverted: Container[str]) -> Entry:
-        if row.id in reverted:
-            return Entry(row, "reverted")
+    def _entry(self, row: Row, live: Container[str], commit: str) -> Entry:
+        if row.id not in live:
+            return Entry(row, "reverted", commit)
         try:
             self.tensors(row)
         except StoreDamaged as error:
-            return Entry(row, "damaged", str(error))
-        return Entry(row, "live")
+            return Entry(row, "damaged", commit, str(error))
+        return Entry(row, "live", commit)
 
     # ------------------------------------------------------------------ writing
 
@@ -210,41 +252,114 @@ class Store:
                 f"{self._lock.timeout:g} s; nothing was added. Try again when it is done."
             ) from None
 
-    def append(
-        self, kind: str, body: dict[str, Any], tensors: Mapping[str, Tensor] | None = None
+    def row(
+        self, kind: str, body: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None
     ) -> Row:
-        """Add a row with its tensors; both are durable when this returns.
+        """A row to be committed, whose tensors are durable already.
+
+        Raises:
+            StoreFull: the disk took no more; nothing was added.
+        """
+        return Row.new(
+            kind, body, tensor_files.store(self.folder / TENSORS, tensors) if tensors else None
+        )
+
+    def commit(
+        self,
+        add: Sequence[Row] = (),
+        remove: Sequence[str] = (),
+        *,
+        settings: Row | None = None,
+        note: Note | None = None,
+        parents: Sequence[str] | None = None,
+        why: str = "commit",
+    ) -> Row:
+        """Change what is in force on the branch in use; durable when this returns.
+
+        Args:
+            add: edits that come into force, in order: new ones from :meth:`row`, or stored ones.
+            remove: ids of edits that leave it.
+            settings: new ones, made by :meth:`row`.
+            note: who changes this, and why.
+            parents: of the commit; None for the branch's tip.
+            why: the verb, for the record of moves.
+
+        Returns:
+            The commit's row.
 
         Raises:
             StoreFull: the disk took no more; the store is as it was.
         """
+        note = note or Note()
         with self.writing():
-            id = secrets.token_hex(5)
-            if not tensors:
-                return self._log.append(id, kind, body, None, None)
-            file = f"{TENSORS}/{id}.safetensors"
-            sha256 = tensor_files.write(self.folder / file, tensors)
-            try:
-                return self._log.append(id, kind, body, file, sha256)
-            except StoreError:
-                (self.folder / file).unlink(missing_ok=True)
-                raise
+            history = self.history
+            tip = history.tip()
+            body = {
+                "parents": list(parents) if parents is not None else [tip] if tip else [],
+                "author": note.author or author(),
+                "message": note.message,
+                "settings": settings.id if settings else None,
+                "add": [row.id for row in add],
+                "remove": list(remove),
+                **({"forced": list(note.forced)} if note.forced else {}),
+            }
+            commit = Row.new("commit", body)
+            new = [row for row in (*((settings,) if settings else ()), *add) if not row.seq]
+            moves = [(f"branch/{history.branch}", commit.id, why)]
+            return self.log.append([*new, commit], moves)[-1]
 
-    def revert(self, id: str) -> Row:
-        """Note that an edit is taken back, and return the new row.
+    def move(self, ref: str, target: str | None, why: str) -> None:
+        """Give a name to another commit, or take it away; HEAD takes a branch's name."""
+        with self.writing():
+            self.log.append([], [(ref, target, why)])
+
+    def revert(self, ids: Sequence[str], note: Note | None = None) -> Row:
+        """Take edits back, all or none, and return the commit that does.
 
         Raises:
             UnknownName: no such edit, or it was taken back before.
         """
         with self.writing():
-            return self.append("revert", {"edit": self.in_force(id).id})
+            rows = {row.id: row for row in map(self.in_force, ids)}
+            told = note or Note()
+            if not told.message:
+                first = next(iter(rows.values())).body["prompt"] if rows else ""
+                told = Note(
+                    f"Revert {first!r}" if len(rows) == 1 else f"Revert {len(rows)} edits",
+                    told.author,
+                )
+            return self.commit(remove=list(rows), note=told, why="revert")
 
     def _sweep(self) -> None:
         """Once a store is opened: remove what a process that died wrote and never acknowledged."""
         if self._swept:
             return
         self._swept = True
-        named = {row.file for row in self.rows()}
+        named = {f"{sha256}.safetensors" for sha256 in self.log.files()}
         for path in (self.folder / TENSORS).iterdir():
-            if f"{TENSORS}/{path.name}" not in named:
+            if path.name not in named:
                 path.unlink(missing_ok=True)
+
+
+def checked_name(name: str) -> str:
+    """A name that a branch or a tag may have.
+
+    Raises:
+        BadInput: it may not.
+    """
+    if not _NAME.fullmatch(name) or name == HEAD:
+        raise BadInput(
+            f"'{name}' cannot name a branch or a tag: use letters, digits, and . _ - / between them."
+        )
+    return name
+
+
+def author() -> str:
+    """Who makes commits here: ``MEMOIR_AUTHOR``, or else the user's name on this machine."""
+    given = os.environ.get("MEMOIR_AUTHOR", "").strip()
+    if given:
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"

@@ -24,16 +24,25 @@ UNFINISHED = ".unfinished"
 """Suffix of a file being written; one found later belongs to a process that died."""
 
 
-def write(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write a safetensors file durably and return its SHA-256.
+def store(folder: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write a safetensors file durably, named by its SHA-256, and return that.
 
     Raises:
         StoreFull: the disk took no more; no file is left behind.
         StoreError: this user may not write there.
     """
-    content = safetensors.torch.save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return store_bytes(
+        folder,
+        safetensors.torch.save(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        ),
     )
+
+
+def store_bytes(folder: Path, content: bytes) -> str:
+    """The same for a file's content."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / f"{sha256}.safetensors"
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
         with unfinished.open("wb") as file:
@@ -41,22 +50,22 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> str:
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
-        _sync_folder(path.parent)
+        _sync_folder(folder)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise explained(error, f"{path} ({len(content)} bytes)") from error
-    return hashlib.sha256(content).hexdigest()
+    return sha256
 
 
 class TensorFile(Mapping[str, Tensor]):
-    """The tensors of a file written by :func:`write`; each is read whenever it is asked for.
+    """The tensors of a file written by :func:`store`; each is read whenever it is asked for.
 
     Nothing of them stays in memory here, and no file stays open.
 
     Args:
         path: the file.
-        sha256: what :func:`write` returned.
+        sha256: what :func:`store` returned.
 
     Raises:
         StoreDamaged: it is missing, or its bytes are not those that were written; later also when
