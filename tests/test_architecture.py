@@ -30,6 +30,7 @@ FLOORS = {
     "data": 2,
     "metrics": 3,
     "fold": 4,
+    "committing": 4,
     "editor": 4,
     "demo": 5,
     "bench": 5,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,14 +19,15 @@ import torch
 from transformers import PreTrainedModel
 
 from memoir import methods
+from memoir.committing import Changed, Committer
 from memoir.errors import EditRefused, StoreError
 from memoir.fold import Fold
 from memoir.host import Host
 from memoir.host.answering import scored
 from memoir.host.loading import load_host
 from memoir.host.tokens import Encoded
-from memoir.methods.base import Change, Method
-from memoir.store import Entry, Row, Store, taught
+from memoir.methods.base import Method
+from memoir.store import Entry, Row, Store
 from memoir.types import Answer, Edit, Match, Note, Progress, Receipt, Score, no_progress
 
 Prompt = str | Sequence[dict[str, str]]
@@ -59,6 +60,7 @@ class Editor:
         at: str | None = None,
     ) -> None:
         self._fold = Fold(host, store, method, config, progress, at)
+        self._committer = Committer(self._fold)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -236,46 +238,25 @@ class Editor:
             self.host.encode(edit.prompt, edit.target)
         size = getattr(self.method.config, "batch_size", 1)
         batches = [todo[start : start + size] for start in range(0, len(todo), size)]
-        if together:
-            return self._teach_together(batches, on_done, note)
         results: list[Receipt | EditRefused] = []
+        if together and todo:
+            results += self.change(teach=batches, note=note).receipts
+            for result in results:
+                on_done(result)
+            return results
         for number, batch in enumerate(batches):
             if number:
                 time.sleep(0.02)  # another process that waits for the lock gets its turn
-            with self._changing():
-                fitted = self.method.fit(batch)
-                done = self._committed([each for each in fitted if isinstance(each, Change)], note)
-            for each in fitted:
-                results.append(each if isinstance(each, EditRefused) else next(done))
-                on_done(results[-1])
+            for result in self._committer.teach(batch, note):
+                results.append(result)
+                on_done(result)
         return results
 
-    def _teach_together(
-        self,
-        batches: Sequence[Sequence[Edit]],
-        on_done: Callable[[Receipt | EditRefused], None],
-        note: Note | None,
-    ) -> list[Receipt | EditRefused]:
-        rows: list[tuple[Change, Row, float]] = []
-        with self._changing():
-            try:
-                for batch in batches:
-                    for change in self.method.fit(batch):
-                        if isinstance(change, EditRefused):
-                            raise change
-                        rows.append((change, *self._written(change)))
-                        self._fold.take(rows[-1][1])  # the next is fitted on top of it
-                if rows:
-                    self._fold.at = self._commit_rows([row for _, row, _ in rows], note)
-            except BaseException:
-                if rows:
-                    self._fold.reload()
-                raise
-        results: list[Receipt | EditRefused] = []
-        for change, row, seconds in rows:
-            results.append(self._receipt(change, row, seconds))
-            on_done(results[-1])
-        return results
+    @property
+    def change(self) -> Callable[..., Changed]:
+        """Take edits out of force, bring others back and teach new ones, as one commit or not at all:
+        see :meth:`memoir.committing.Committer.change`."""
+        return self._committer.change
 
     def revert(self, *ids: str, note: Note | None = None) -> Row:
         """Take edits back, exactly, all or none; later edits stay. Returns the commit that does.
@@ -287,70 +268,10 @@ class Editor:
         Raises:
             UnknownName: no such edit, or it is not in force.
         """
-        with self._changing():
+        with self._committer.changing():
             row = self.store.revert(ids, note)
             self.refresh()
             return row
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Be the only one that changes the branch in use, and know its tip."""
-        with self.store.writing():
-            if not self._fold.follows:
-                raise StoreError(
-                    f"this editor looks at another state than branch '{self.store.history.branch}', "
-                    "which is in use; switch to a branch to change it (memoir switch)."
-                )
-            self.refresh()
-            yield
-
-    def _committed(self, changes: Sequence[Change], note: Note | None) -> Iterator[Receipt]:
-        """Make changes durable, then live."""
-        written = [self._written(change) for change in changes]
-        if written:
-            self._commit_rows([row for row, _ in written], note)
-            self.refresh()
-        receipts = [
-            self._receipt(change, row, seconds)
-            for change, (row, seconds) in zip(changes, written, strict=True)
-        ]
-        return iter(receipts)
-
-    def _written(self, change: Change) -> tuple[Row, float]:
-        """A row for a change, its tensors durable; and the seconds that took."""
-        start = time.perf_counter()
-        body = {
-            **asdict(change.edit),
-            "losses": [round(loss, 6) for loss in change.losses],
-            "said": change.said,
-            "seconds": change.seconds,
-        }
-        row = self.store.row("edit", body, change.tensors)
-        return row, time.perf_counter() - start
-
-    def _commit_rows(self, rows: Sequence[Row], note: Note | None) -> str:
-        note = note or Note()
-        if not note.message:
-            edits = [taught(row) for row in rows]
-            told = (
-                f"{edits[0].prompt} → {edits[0].target}"
-                if len(edits) == 1
-                else f"{len(edits)} edits"
-            )
-            note = replace(note, message=told)
-        return self.store.commit(rows, note=note, why="edit").id
-
-    def _receipt(self, change: Change, row: Row, seconds: float) -> Receipt:
-        return Receipt(
-            row.id,
-            change.edit,
-            len(change.losses) - 1,
-            change.losses[-1],
-            change.said,
-            self.store.size(row),
-            {**change.seconds, "write": seconds},
-            self.store.history.tip(),
-        )
 
     # ------------------------------------------------------------------ asking
 
@@ -488,7 +409,7 @@ class Editor:
                 "faithful)."
             )
         layers, ks = layers or [config.layer], ks or [config.k]
-        with self._changing():
+        with self._committer.changing():
             if len(self) and (set(layers) != {config.layer} or set(ks) != {config.k}):
                 raise StoreError(
                     f"{len(self)} edits are in force, made at layer {config.layer} with "

@@ -1,0 +1,176 @@
+"""Turning edits into commits: fitted, written, in force and durable, or as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import NamedTuple
+
+from memoir.errors import EditRefused, StoreError
+from memoir.fold import Fold
+from memoir.methods.base import Change
+from memoir.store import Row, taught
+from memoir.types import Edit, Note, Receipt
+
+Review = Callable[[], None]
+"""Looks at the editor with a change in force, and raises what shall keep it from being committed."""
+
+
+class Changed(NamedTuple):
+    """What a commit did.
+
+    Attributes:
+        commit: its row.
+        receipts: of the edits that were taught, in order.
+    """
+
+    commit: Row
+    receipts: list[Receipt]
+
+
+class _Written(NamedTuple):
+    """A fitted edit whose tensors are durable."""
+
+    change: Change
+    row: Row
+    seconds: float
+
+
+class Committer:
+    """Changes the branch that a fold's store is switched to.
+
+    Args:
+        fold: what is in force; each change is taken in.
+    """
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._store = fold.store
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Be the only one that changes the branch, and know its tip.
+
+        Raises:
+            StoreError: what the fold looks at is not the branch in use.
+        """
+        with self._store.writing():
+            if not self._fold.follows:
+                raise StoreError(
+                    f"this editor looks at another state than branch '{self._store.history.branch}', "
+                    "which is in use; switch to a branch to change it (memoir switch)."
+                )
+            self._fold.refresh()
+            yield
+
+    def teach(self, edits: Sequence[Edit], note: Note | None) -> list[Receipt | EditRefused]:
+        """Fit edits side by side and commit those that are not refused."""
+        with self.changing():
+            fitted = self._fold.method.fit(edits)
+            written = [self._written(each) for each in fitted if isinstance(each, Change)]
+            if written:
+                self._commit([each.row for each in written], note)
+                self._fold.refresh()
+            receipts = iter([self._receipt(each) for each in written])
+            return [each if isinstance(each, EditRefused) else next(receipts) for each in fitted]
+
+    def change(
+        self,
+        *,
+        remove: Sequence[str] = (),
+        add: Sequence[Row] = (),
+        teach: Sequence[Sequence[Edit]] = (),
+        note: Note | None = None,
+        parents: Sequence[str] | None = None,
+        why: str = "edit",
+        review: Review | None = None,
+    ) -> Changed:
+        """Commit everything as one change, or nothing.
+
+        Args:
+            remove: ids of edits to take out of force, first.
+            add: stored edits to bring back into force, then.
+            teach: edits to fit on top, in groups that are fitted side by side.
+            note: who changes this, and why.
+            parents: of the commit; None for the branch's tip.
+            why: the verb, for the record of moves.
+            review: called when all is in force and before it is committed.
+
+        Raises:
+            EditRefused: the first edit that was refused.
+        """
+        with self.changing():
+            try:
+                for id in remove:
+                    self._fold.drop(id)
+                for row in add:
+                    self._fold.take(row)
+                written = self._fitted(teach)
+                if review is not None:
+                    review()
+                rows = [*add, *(each.row for each in written)]
+                commit = self._commit(rows, note, remove, parents, why)
+            except BaseException:
+                self._fold.reload()
+                raise
+            self._fold.at = commit.id
+            return Changed(commit, [self._receipt(each) for each in written])
+
+    def _fitted(self, groups: Sequence[Sequence[Edit]]) -> list[_Written]:
+        """Edits that are in force, each group fitted on top of those before, and not committed."""
+        done = []
+        for group in groups:
+            for change in self._fold.method.fit(group):
+                if isinstance(change, EditRefused):
+                    raise change
+                done.append(self._written(change))
+                self._fold.take(done[-1].row)
+        return done
+
+    def _written(self, change: Change) -> _Written:
+        start = time.perf_counter()
+        body = {
+            **asdict(change.edit),
+            "losses": [round(loss, 6) for loss in change.losses],
+            "said": change.said,
+            "seconds": change.seconds,
+        }
+        row = self._store.row("edit", body, change.tensors)
+        return _Written(change, row, time.perf_counter() - start)
+
+    def _commit(
+        self,
+        rows: Sequence[Row],
+        note: Note | None,
+        remove: Sequence[str] = (),
+        parents: Sequence[str] | None = None,
+        why: str = "edit",
+    ) -> Row:
+        note = note or Note()
+        if not note.message:
+            note = replace(note, message=_described(rows, remove))
+        return self._store.commit(rows, remove, note=note, parents=parents, why=why)
+
+    def _receipt(self, written: _Written) -> Receipt:
+        change = written.change
+        return Receipt(
+            written.row.id,
+            change.edit,
+            len(change.losses) - 1,
+            change.losses[-1],
+            change.said,
+            self._store.size(written.row),
+            {**change.seconds, "write": written.seconds},
+            self._store.history.tip(),
+        )
+
+
+def _described(rows: Sequence[Row], remove: Sequence[str]) -> str:
+    """What a commit does, in a line."""
+    if len(rows) == 1 and not remove:
+        edit = taught(rows[0])
+        return f"{edit.prompt} → {edit.target}"
+    parts = [f"{len(rows)} edits"] if rows else []
+    return ", ".join([*parts, *([f"{len(remove)} taken back"] if remove else [])])
