@@ -13,6 +13,7 @@ ROOT = Path(memoir.__file__).parent
 FLOORS = {
     "errors": 0,
     "types": 0,
+    "dates": 1,
     "core": 1,
     "host": 1,
     "surroundings": 1,
@@ -33,6 +34,7 @@ FLOORS = {
     "committing": 4,
     "editor": 4,
     "demo": 5,
+    "versions": 5,
     "bench": 5,
     "cli": 6,
     "__init__": 6,
