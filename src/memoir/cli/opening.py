@@ -12,13 +12,14 @@ from memoir.errors import NotAStore
 
 if TYPE_CHECKING:
     from memoir.editor import Editor
+    from memoir.store import Store
 
 
 @contextmanager
 def existing(
-    store: Path, model: str | None, dtype: str, device_map: str | None
+    store: Path, model: str | None, dtype: str, device_map: str | None, at: str | None = None
 ) -> Iterator[Editor]:
-    """The editor of a store that exists."""
+    """The editor of a store that exists, at the branch in use or at another commit."""
     from memoir.store import Store
 
     if not Store.exists(store):
@@ -28,6 +29,18 @@ def existing(
     with err.status("loading the model"):
         from memoir.editor import Editor
 
-        editor = Editor.open(model, store, dtype=dtype, device_map=device_map)
+        editor = Editor.open(model, store, dtype=dtype, device_map=device_map, at=at)
     with editor:
         yield editor
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Store]:
+    """A store that exists, without its model."""
+    from memoir.store import Store
+
+    store = Store(path)
+    try:
+        yield store
+    finally:
+        store.close()
