@@ -42,10 +42,10 @@ def edit(store: Store, prompt: str, target: str = "t", **more: Any) -> Row:
 def teach(
     store: Store, prompt: str, target: str = "t", note: Note | None = None, **more: Any
 ) -> Row:
-    """Commit one edit, and return its row."""
+    """Commit one edit, and return its row as it is stored."""
     row = edit(store, prompt, target, **more)
     store.commit([row], note=note or Note(f"{prompt} → {target}", "ann"), why="edit")
-    return row
+    return store.log.get([row.id])[row.id]
 
 
 def prompts(store: Store, commit: str | None = None) -> list[str]:
