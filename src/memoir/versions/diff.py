@@ -48,9 +48,11 @@ def diff(store: Store, a: str, b: str = HEAD) -> Difference:
     """
     history = store.history
     ends = history.resolve(a), history.resolve(b)
-    before, after = ({row.id: row for row in store.live(commit)} for commit in ends)
+    ids = [history.live(commit) for commit in ends]
+    rows = store.log.get({*ids[0], *ids[1]})  # most are in force at both
+    before, after = ({id: rows[id] for id in each} for each in ids)
     # Of edits about one prompt the last one answers it.
-    was, now = ({about(row): row for row in rows.values()} for rows in (before, after))
+    was, now = ({about(row): row for row in state.values()} for state in (before, after))
     changed = tuple(
         (was[prompt], row)
         for prompt, row in now.items()
