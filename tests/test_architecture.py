@@ -32,6 +32,7 @@ FLOORS = {
     "fold": 4,
     "committing": 4,
     "editor": 4,
+    "versions": 5,
     "demo": 5,
     "bench": 5,
     "cli": 6,

@@ -360,6 +360,10 @@ class Editor:
         """Every edit ever made in the store, in order, with what became of it."""
         return self.store.entries()
 
+    def live(self) -> list[Row]:
+        """Rows of the edits in force, in order."""
+        return list(self._fold.live.values())
+
     @property
     def damaged(self) -> dict[str, str]:
         """Edits that cannot be used, by id, with what is wrong; all others are in force."""

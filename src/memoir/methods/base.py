@@ -26,6 +26,7 @@ from memoir.host.patch import Patch
 from memoir.host.scoped import Scope
 from memoir.host.summed_adapter import SummedAdapter
 from memoir.host.tokens import Encoded
+from memoir.routing.base import Router
 from memoir.types import Edit, Match, Progress, no_progress
 
 Need = Literal["subject", "statistics", "background"]
@@ -129,6 +130,10 @@ class Method(Protocol):
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         """What will be decided of prompts, if that takes no pass through the model; else None."""
 
+    def empty_router(self) -> Router | None:
+        """A router like the method's own before the first edit, if it decides ahead of the model by
+        what an edit says; else None. Edits can be tried in it before they are fitted."""
+
     def verdicts(self, route: Any) -> list[Match]:
         """What the router decided for each row of a batch, from its scope's route."""
 
@@ -150,6 +155,9 @@ class Usual:
         self.attachment.undo()
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def empty_router(self) -> Router | None:
         return None
 
     def verdicts(self, route: Any) -> list[Match]:

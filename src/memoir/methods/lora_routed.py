@@ -33,7 +33,7 @@ from memoir.host.adapters import NONE, Adapters
 from memoir.host.beforehand import Beforehand
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Batch, Change, Need, Prepared, Usual
-from memoir.routing.base import Prompts
+from memoir.routing.base import Prompts, Router
 from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -154,6 +154,9 @@ class LoraRouted(Usual):
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         return foreseen(self._router, prompts)
+
+    def empty_router(self) -> Router | None:
+        return self._router.empty()
 
     def _chosen(self, rows: int) -> list[str]:
         """Names of the rows' adapters in the pass under way."""

@@ -262,6 +262,9 @@ class Memoir(Usual):
             return None
         return foreseen(self._router, prompts)
 
+    def empty_router(self) -> Router | None:
+        return self._router.empty() if isinstance(self._router, MeaningRouter) else None
+
     # ------------------------------------------------------------------ state
 
     def apply(self, id: str, edit: Edit, tensors: Mapping[str, Tensor]) -> None:

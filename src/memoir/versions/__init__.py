@@ -1,0 +1,1 @@
+"""Version control of what a model knows."""
