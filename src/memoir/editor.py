@@ -360,6 +360,11 @@ class Editor:
         """Every edit ever made in the store, in order, with what became of it."""
         return self.store.entries()
 
+    @property
+    def at(self) -> str | None:
+        """The commit that is looked at."""
+        return self._fold.at
+
     def live(self) -> list[Row]:
         """Rows of the edits in force, in order."""
         return list(self._fold.live.values())

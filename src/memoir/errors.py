@@ -22,6 +22,7 @@
         ├── WrongModel        the store belongs to another model
         ├── StoreBusy         another process is writing
         ├── StoreFull         the disk took no more
+        ├── CheckFailed       a change breaks something that must hold
         ├── MergeConflict     two branches give one fact different answers
         └── StoreDamaged      a file is missing, truncated or altered
 
@@ -138,6 +139,10 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk took no more; the unfinished write was removed."""
+
+
+class CheckFailed(StoreError):
+    """A change breaks something that must hold; nothing was changed."""
 
 
 class MergeConflict(StoreError):

@@ -91,6 +91,8 @@ class Method(Protocol):
             changed is added up anew without it, in time proportional to their number. Either way the
             model is, bit for bit, the one in which it was never stored.
         spares_others: whether prompts that no edit is about keep every bit of their logits.
+        edits_apart: whether what an edit makes the model say depends on no other edit, so that a prompt
+            on which the same edit fires as before is answered as before.
         needs: what it cannot do without: the ``subject`` of an edit (estimated if it is not given),
             ``statistics`` of a corpus (``memoir stats``), ``background`` prompts (they ship).
         batch: how edits that are given at once are made: ``one by one``, each on what those before it
@@ -103,6 +105,7 @@ class Method(Protocol):
     paper: ClassVar[str]
     undo: ClassVar[Literal["exact", "replay"]]
     spares_others: ClassVar[bool]
+    edits_apart: bool
     needs: ClassVar[tuple[Need, ...]]
     batch: ClassVar[Batch]
     storage: ClassVar[str]
@@ -146,6 +149,7 @@ class Usual:
     passes through the model, and leave that as they found it."""
 
     attachment: Attached
+    edits_apart: bool = False
 
     @classmethod
     def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:

@@ -105,6 +105,7 @@ class LoraRouted(Usual):
     storage: ClassVar[str] = "two thin matrices for each adapted layer"
 
     attachment: Beforehand
+    edits_apart = True
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
