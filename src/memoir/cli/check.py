@@ -84,14 +84,13 @@ def _print(report: Report, broken: list[Broken], messages: dict[str | None, Any]
 
     for each in broken:
         question, body = each.question, messages[each.commit]
+        since = f"since commit {short(each.commit or '')} by {body['author']}: {body['message']}"
         out.print(f"[red]broken[/]  {escape(question.prompt)}", soft_wrap=True)
         out.print(
-            f"        was answered {each.answer!r}, which {question.unlike}",
+            f"        was answered {each.answer!r}, which {question.unlike}\n        {since}",
             markup=False,
             soft_wrap=True,
         )
-        since = f"        since commit {short(each.commit or '')} by {body['author']}: {body['message']}"
-        out.print(since, style="dim", markup=False, soft_wrap=True)
     for row in report.expired:
         out.print(
             f"[yellow]expired[/] {escape(row.body['prompt'])} → {escape(row.body['target'])} "

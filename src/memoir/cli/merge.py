@@ -40,7 +40,7 @@ def run(
     device_map: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Do here what was done on another branch. Two answers to one fact are listed, for you to settle."""
+    """Do here what was done on another branch; two answers to one fact are yours to settle."""
     with (
         reporting_errors(json),
         opening.existing(store, model, dtype, device_map) as editor,
@@ -54,6 +54,7 @@ def run(
         answers = dict(_answer(each) for each in edit or [])
         try:
             done = merge(editor, name, prefer=prefer, answers=answers, note=Note(message, author))
+            branch = editor.store.history.branch
         except MergeConflict as refused:
             if not json:
                 for conflict in refused.conflicts:
@@ -76,7 +77,7 @@ def run(
         return
     how = "moved on to" if done.fast_forward else "is now at"
     out.print(
-        f"{editor.store.history.branch} {how} {short(done.commit)}: {len(done.added)} edits came into "
+        f"{branch} {how} {short(done.commit)}: {len(done.added)} edits came into "
         f"force, {len(done.removed)} left it, {len(done.resolved)} conflicts were settled"
     )
 

@@ -71,11 +71,12 @@ def suite(editor: Editor, probes: Sequence[Question] = (), unrelated: int = 40) 
         probes: a user's own.
         unrelated: how many of the prompts that ship with the package.
     """
-    prompts = random.Random(0).sample(Background.shipped().prompts, unrelated) if unrelated else []
+    prompts = list(Background.shipped().prompts)
+    random.Random(0).shuffle(prompts)
     return [
         *_of_edits(editor),
         *probes,
-        *(Question("unrelated", prompt) for prompt in prompts),
+        *(Question("unrelated", prompt) for prompt in prompts[:unrelated]),
     ]
 
 
