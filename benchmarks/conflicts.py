@@ -36,7 +36,7 @@ def main() -> None:
             name: measured(editor, name, args.data_dir, few or count)
             for name, count in RECORDS.items()
         }
-        write(args.out, "conflicts", {**circumstances(editor.host), "sets": found})
+        write(args.out / "conflicts.json", {"model": "smollm2", **circumstances(), "sets": found})
     print(json.dumps(found, indent=2))
 
 
