@@ -376,6 +376,10 @@ class Editor:
         assert self._fold.at is not None, "a fold loads a commit before anything else"
         return self._fold.at
 
+    def live(self) -> list[Row]:
+        """Rows of the edits in force, in order."""
+        return list(self._fold.live.values())
+
     @property
     def damaged(self) -> dict[str, str]:
         """Edits that cannot be used, by id, with what is wrong; all others are in force."""

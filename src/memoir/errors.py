@@ -22,6 +22,8 @@
         ├── WrongModel        the store belongs to another model
         ├── StoreBusy         another process is writing
         ├── StoreFull         the disk took no more
+        ├── CheckFailed       a change breaks something that must hold
+        ├── MergeConflict     two branches give one fact different answers
         └── StoreDamaged      a file is missing, truncated or altered
 
 Every message says what happened, what was given, what is allowed, and what to do next.
@@ -139,6 +141,22 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk took no more; the unfinished write was removed."""
+
+
+class CheckFailed(StoreError):
+    """A change breaks something that must hold; nothing was changed."""
+
+
+class MergeConflict(StoreError):
+    """Two branches give one fact different answers; nothing was changed.
+
+    Attributes:
+        conflicts: each with both edits.
+    """
+
+    def __init__(self, message: str, conflicts: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
 
 
 class StoreDamaged(StoreError):

@@ -28,7 +28,7 @@ from memoir.host import Attachment, Fed, Host
 from memoir.host.recital import Recital, Recited
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Batch, Change, Need, Prepared, Usual
-from memoir.routing.base import Prompts
+from memoir.routing.base import Prompts, Router
 from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -157,6 +157,10 @@ class Residual(Usual, ABC):
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         """The router needs no pass through the model."""
         return foreseen(self._router, prompts)
+
+    def empty_router(self) -> Router | None:
+        """One like its own before the first edit."""
+        return self._router.empty()
 
     def _match(self, prompts: Prompts) -> list[Match]:
         return self._router.match(prompts)

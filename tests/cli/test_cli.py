@@ -15,8 +15,8 @@ from memoir import methods, moments
 from memoir.store import short
 
 VERBS = [
-    *("pull", "init", "calibrate", "edit", "ask", "blame"),
-    *("log", "show", "status", "diff", "revert", "branch", "switch", "tag", "reset"),
+    *("pull", "init", "calibrate", "edit", "ask", "check", "blame"),
+    *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
     *("config", "watch", "methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"
@@ -185,9 +185,17 @@ def test_a_mistyped_choice_is_refused_and_makes_no_store(
 @pytest.mark.parametrize(
     "words",
     [
-        *(["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["blame", "p"]),
+        *(["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["check"], ["blame", "p"]),
         *(["log"], ["show", "a"], ["status"], ["diff", "a"], ["revert", "a"]),
-        *(["branch"], ["switch", "a"], ["tag"], ["reset", "a"], ["config"], ["watch"]),
+        *(
+            ["branch"],
+            ["switch", "a"],
+            ["merge", "a"],
+            ["tag"],
+            ["reset", "a"],
+            ["config"],
+            ["watch"],
+        ),
     ],
 )
 def test_a_folder_without_a_store_is_refused_with_what_to_do(

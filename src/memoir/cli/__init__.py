@@ -10,6 +10,7 @@ from memoir.cli import (
     blame,
     branch,
     calibrate,
+    check,
     config,
     data,
     demo,
@@ -17,6 +18,7 @@ from memoir.cli import (
     edit,
     init,
     log,
+    merge,
     methods,
     pull,
     reset,
@@ -37,8 +39,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MODELS = (pull, init, calibrate, edit, ask, blame)
-HISTORY = (log, show, status, diff, revert, branch, switch, tag, reset, config, watch)
+MODELS = (pull, init, calibrate, edit, ask, check, blame)
+HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset, config, watch)
 OTHERS = (methods, stats, data, demo)
 for verb in (*MODELS, *HISTORY, *OTHERS):
     name = verb.__name__.rsplit(".", 1)[-1]

@@ -26,6 +26,7 @@ from memoir.host.patch import Patch
 from memoir.host.scoped import Scope
 from memoir.host.summed_adapter import SummedAdapter
 from memoir.host.tokens import Encoded
+from memoir.routing.base import Router
 from memoir.types import Edit, Match, Progress, no_progress
 
 Need = Literal["subject", "statistics", "background"]
@@ -90,6 +91,8 @@ class Method(Protocol):
             changed is added up anew without it, in time proportional to their number. Either way the
             model is, bit for bit, the one in which it was never stored.
         spares_others: whether prompts that no edit is about keep every bit of their logits.
+        edits_apart: whether what an edit makes the model say depends on no other edit, so that a prompt
+            on which the same edit fires as before is answered as before.
         needs: what it cannot do without: the ``subject`` of an edit (estimated if it is not given),
             ``statistics`` of a corpus (``memoir stats``), ``background`` prompts (they ship).
         batch: how edits that are given at once are made: ``one by one``, each on what those before it
@@ -102,6 +105,7 @@ class Method(Protocol):
     paper: ClassVar[str]
     undo: ClassVar[Literal["exact", "replay"]]
     spares_others: ClassVar[bool]
+    edits_apart: bool
     needs: ClassVar[tuple[Need, ...]]
     batch: ClassVar[Batch]
     storage: ClassVar[str]
@@ -129,6 +133,10 @@ class Method(Protocol):
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         """What will be decided of prompts, if that takes no pass through the model; else None."""
 
+    def empty_router(self) -> Router | None:
+        """A router like the method's own before the first edit, if it decides ahead of the model by
+        what an edit says; else None. Edits can be tried in it before they are fitted."""
+
     def verdicts(self, route: Any) -> list[Match]:
         """What the router decided for each row of a batch, from its scope's route."""
 
@@ -141,6 +149,7 @@ class Usual:
     passes through the model, and leave that as they found it."""
 
     attachment: Attached
+    edits_apart: bool = False
 
     @classmethod
     def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
@@ -150,6 +159,9 @@ class Usual:
         self.attachment.undo()
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
+        return None
+
+    def empty_router(self) -> Router | None:
         return None
 
     def verdicts(self, route: Any) -> list[Match]:

@@ -33,7 +33,7 @@ from memoir.host.adapters import NONE, Adapters
 from memoir.host.beforehand import Beforehand
 from memoir.host.tokens import Encoded
 from memoir.methods.base import Batch, Change, Need, Prepared, Usual
-from memoir.routing.base import Prompts
+from memoir.routing.base import Prompts, Router
 from memoir.routing.prepared import foreseen, prepare_router, prepared_router
 from memoir.types import Edit, Match, Progress, no_progress
 
@@ -105,6 +105,7 @@ class LoraRouted(Usual):
     storage: ClassVar[str] = "two thin matrices for each adapted layer"
 
     attachment: Beforehand
+    edits_apart = True
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host
@@ -154,6 +155,9 @@ class LoraRouted(Usual):
 
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         return foreseen(self._router, prompts)
+
+    def empty_router(self) -> Router | None:
+        return self._router.empty()
 
     def _chosen(self, rows: int) -> list[str]:
         """Names of the rows' adapters in the pass under way."""

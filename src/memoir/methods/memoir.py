@@ -181,6 +181,7 @@ class Memoir(Usual):
         self._router = _router(host, config, self._hash, prepared.tensors)
         memory = SharedMemory if config.memory == "shared" else IsolatedMemory
         self._memory: Memory = memory(site.d_in, site.d_out, site.weight.device)
+        self.edits_apart = config.memory == "isolated"
         self._targets: dict[str, str] = {}
         self._prefixes: list[str] | None = None
         self.attachment = Attachment(host, self)
@@ -261,6 +262,9 @@ class Memoir(Usual):
         if not isinstance(self._router, MeaningRouter):
             return None
         return foreseen(self._router, prompts)
+
+    def empty_router(self) -> Router | None:
+        return self._router.empty() if isinstance(self._router, MeaningRouter) else None
 
     # ------------------------------------------------------------------ state
 

@@ -71,6 +71,12 @@ class MeaningRouter:
         self._prompts: dict[str, list[str]] = {}
         self._exact: dict[str, dict[str, None]] = {}
 
+    def empty(self) -> MeaningRouter:
+        """A router like this one before the first edit."""
+        new = MeaningRouter(self._host, self._learnt, self.threshold)
+        new._rarity = self._rarity  # remembers words
+        return new
+
     # ------------------------------------------------------------------ what is stored
 
     def keys(self, edits: Sequence[Edit]) -> list[dict[str, Tensor]]:
@@ -94,7 +100,7 @@ class MeaningRouter:
             self._lookup.add(f"{id} {number}", subject)
         self._stored[id] = tensors["relation"]
         self._subjects[id] = len(subjects)
-        self._prompts[id] = [_normal(text) for text in (edit.prompt, *edit.phrasings)]
+        self._prompts[id] = [normal(text) for text in (edit.prompt, *edit.phrasings)]
         for text in self._prompts[id]:
             self._exact.setdefault(text, {})[id] = None
 
@@ -134,7 +140,7 @@ class MeaningRouter:
         """The edit whose prompt the text ends with, from the beginning of a sentence on."""
         parts = sentences(text)
         for start in range(len(parts)):
-            same = self._exact.get(_normal(" ".join(parts[start:])))
+            same = self._exact.get(normal(" ".join(parts[start:])))
             if same:
                 return next(reversed(same))  # of several edits of one prompt the last
         return None
@@ -217,6 +223,6 @@ def _evidence(found: Found) -> dict[str, Any]:
     }
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
     """What makes two prompts the same: their words, in order; of one without words, all of it."""
     return " ".join(word.text for word in words(text)) or text.strip()

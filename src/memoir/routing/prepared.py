@@ -10,7 +10,7 @@ from torch import Tensor
 
 from memoir.host import Host
 from memoir.host.tokens import Encoded
-from memoir.routing.base import Prompts
+from memoir.routing.base import Prompts, Router
 from memoir.routing.meaning import MeaningRouter
 from memoir.routing.pairs import told
 from memoir.routing.remembered import learnt_for
@@ -65,7 +65,7 @@ def prepared_router(host: Host, tensors: Mapping[str, Tensor], threshold: float)
     return MeaningRouter(host, Learnt.from_tensors(learnt), threshold)
 
 
-def foreseen(router: MeaningRouter, prompts: Sequence[Encoded]) -> list[Match]:
+def foreseen(router: Router, prompts: Sequence[Encoded]) -> list[Match]:
     """Verdicts on prompts that do not pass through the model."""
     alone = [torch.tensor([row.prompt]) for row in prompts]
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +40,7 @@ CREATE TABLE moves (
 );
 CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE signatures (commit_id TEXT PRIMARY KEY, signature TEXT NOT NULL);
+CREATE TABLE checked (question TEXT PRIMARY KEY, answer TEXT NOT NULL);
 CREATE INDEX log_by_kind ON log (kind, seq);
 CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
@@ -152,7 +153,19 @@ class Log:
                 "INSERT OR REPLACE INTO signatures VALUES (?, ?)", (commit, signature)
             )
 
+    def remember(self, answers: Mapping[str, str]) -> None:
+        """Keep what a state's questions were answered; see :mod:`memoir.versions.check`."""
+        with self._explaining(), self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO checked VALUES (?, ?)", answers.items()
+            )
+
     # ------------------------------------------------------------------ reading
+
+    def remembered(self) -> dict[str, str]:
+        """Answers that were kept, by question."""
+        with self._explaining():
+            return dict(self._database.execute("SELECT question, answer FROM checked"))
 
     def rows(self, after: int = 0, kind: str | None = None) -> list[Row]:
         """Rows behind a position, in order; all, or those of one kind."""

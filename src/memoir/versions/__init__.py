@@ -1,2 +1,2 @@
-"""Working with a store's history: what happened, what differs, which names there are. One file, one
-verb; none but those that say so need a model."""
+"""Version control of what a model knows: what happened, what differs, which names there are. One file,
+one verb; what takes a store needs no model, what takes an editor has one."""

@@ -1,0 +1,219 @@
+"""Objections to edits before they are fitted: contradictions, edits that change nothing, and edits that
+would fire on what they are not about.
+
+What one edit has to do with another is the router's own verdict on its prompts. A method that has no
+router ahead of the model is asked for the same prompts only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from memoir.calibration import Background
+from memoir.editor import Editor
+from memoir.host.tokens import Encoded
+from memoir.routing.base import Router
+from memoir.routing.meaning import normal
+from memoir.routing.prepared import foreseen
+from memoir.store import short, taught
+from memoir.types import Edit, Match
+
+SCORED_AT_ONCE = 32
+
+_CHOICE = re.compile(r"\S\s+(or|/)\s+\S")
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why an edit should not be made as it is.
+
+    Attributes:
+        kind: ``contradicts`` (another answer to the same), ``shadows`` (it would answer what an older
+            edit was taught for), ``known`` (it changes nothing), ``generic`` (it would fire on
+            unrelated text), or ``undecided`` (a target that names two answers).
+        number: which of the edits, from 0.
+        edit: that edit.
+        what: what is wrong, in a sentence.
+        remedy: what to do about it.
+        others: the edits involved: ids of stored ones.
+        evidence: the router's, as plain values.
+    """
+
+    kind: str
+    number: int
+    edit: Edit
+    what: str
+    remedy: str
+    others: tuple[str, ...] = ()
+    evidence: dict[str, object] = field(default_factory=dict)
+
+
+def objections(editor: Editor, edits: Sequence[Edit]) -> list[Objection]:
+    """Everything there is to say against edits, in their order.
+
+    Args:
+        editor: in whose present state they are to be made.
+        edits: the edits of one change; each is held against those before it too.
+    """
+    found = [
+        *_undecided(edits),
+        *_contradictions(editor, edits),
+        *_known(editor, edits),
+        *_generic(editor, edits),
+    ]
+    return sorted(found, key=lambda each: each.number)
+
+
+def _undecided(edits: Sequence[Edit]) -> Iterator[Objection]:
+    for number, edit in enumerate(edits):
+        if _CHOICE.search(edit.target):
+            yield Objection(
+                "undecided",
+                number,
+                edit,
+                f"the target names more than one answer: {edit.target!r}.",
+                "Teach one of them.",
+            )
+
+
+def _contradictions(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
+    """What a stored edit, or one before in the same change, answers otherwise."""
+    stored = {row.id: taught(row) for row in editor.live()}
+    by_prompt = {normal(edit.prompt): id for id, edit in stored.items()}
+    met: set[tuple[str, int]] = set()
+    ahead = _Ahead(editor)
+    for number, edit in enumerate(edits):
+        for id, match in ahead.meant(edit):
+            other = stored.get(id) or edits[int(id)]
+            if not _same(other.target, edit.target):
+                met.add((id, number))
+                yield _contradiction(number, edit, id, other, match, id in stored)
+        same = by_prompt.get(normal(edit.prompt))
+        if same is not None and (same, number) not in met:
+            other = stored.get(same) or edits[int(same)]
+            if not _same(other.target, edit.target):
+                met.add((same, number))
+                yield _contradiction(number, edit, same, other, None, same in stored)
+        by_prompt[normal(edit.prompt)] = str(number)
+        ahead.add(str(number), edit)
+    # The other way round: what older edits were taught for, and a new one would answer.
+    for id, edit in stored.items():
+        for newer, match in ahead.fires(edit.prompt):
+            new = edits[int(newer)]
+            if (id, int(newer)) not in met and not _same(new.target, edit.target):
+                yield Objection(
+                    "shadows",
+                    int(newer),
+                    new,
+                    f"it would answer what edit {short(id)} was taught for: {_told(edit)}.",
+                    f"Take that one back (memoir revert {short(id)}), or word this one more closely.",
+                    (id,),
+                    _plain(match),
+                )
+
+
+def _contradiction(
+    number: int, edit: Edit, id: str, other: Edit, match: Match | None, stored: bool
+) -> Objection:
+    name = f"edit {short(id)}" if stored else f"edit {int(id) + 1} of the same change"
+    remedy = (
+        f"Take that one back first (memoir revert {short(id)}), or leave this one out."
+        if stored
+        else "Leave one of them out."
+    )
+    return Objection(
+        "contradicts",
+        number,
+        edit,
+        f"{name} gives the same fact another answer: {_told(other)}.",
+        remedy,
+        (id,) if stored else (),
+        _plain(match) if match else {"same_prompt": True},
+    )
+
+
+def _known(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
+    for start in range(0, len(edits), SCORED_AT_ONCE):
+        some = edits[start : start + SCORED_AT_ONCE]
+        scores = editor.score_many([(edit.prompt, edit.target) for edit in some])
+        for number, (edit, score) in enumerate(zip(some, scores, strict=True), start=start):
+            if all(score.correct):
+                yield Objection(
+                    "known",
+                    number,
+                    edit,
+                    f"the model says {edit.target!r} already.",
+                    "Leave it out: it would change nothing now, and hold the answer fast later.",
+                )
+
+
+def _generic(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
+    """Edits that fire on prompts that ship with the package and that no edit of a user is about."""
+    ahead = _Ahead(editor)
+    for number, edit in enumerate(edits):
+        ahead.add(str(number), edit)
+    fired: dict[int, list[str]] = {}
+    prompts = Background.shipped().prompts
+    for prompt in prompts:
+        for id, _ in ahead.fires(prompt):
+            if normal(prompt) != normal(edits[int(id)].prompt):
+                fired.setdefault(int(id), []).append(prompt)
+    for number, asked in sorted(fired.items()):
+        yield Objection(
+            "generic",
+            number,
+            edits[number],
+            f"its prompt would fire on {len(asked)} of {len(prompts)} unrelated prompts, such as "
+            f"{asked[0]!r}.",
+            "Say in the prompt what it is about, or give the subject.",
+        )
+
+
+class _Ahead:
+    """New edits in a router of their own, beside the stored ones, before any is fitted."""
+
+    def __init__(self, editor: Editor) -> None:
+        self._editor = editor
+        self._new: Router | None = editor.method.empty_router()
+        self._any = False
+
+    def add(self, id: str, edit: Edit) -> None:
+        """Take a new edit in."""
+        if self._new is not None:
+            (keys,) = self._new.keys([edit])
+            self._new.add(id, edit, keys)
+            self._any = True
+
+    def fires(self, prompt: str) -> Iterator[tuple[str, Match]]:
+        """The new edit that fires on a prompt, if any."""
+        if self._new is not None and self._any:
+            yield from _fired(foreseen(self._new, [self._editor.host.encode(prompt)]))
+
+    def meant(self, edit: Edit) -> Iterator[tuple[str, Match]]:
+        """Edits, stored or new, that fire on an edit's prompt or phrasings; each once."""
+        prompts = [edit.prompt, *edit.phrasings]
+        rows: list[Encoded] = [self._editor.host.encode(prompt) for prompt in prompts]
+        seen = dict(_fired(self._editor.method.foresee(rows) or []))
+        for prompt in prompts:
+            seen |= dict(self.fires(prompt))
+        yield from seen.items()
+
+
+def _fired(matches: Iterable[Match]) -> Iterator[tuple[str, Match]]:
+    for match in matches:
+        if match.fired and match.edit_id is not None:
+            yield match.edit_id, match
+
+
+def _same(one: str, other: str) -> bool:
+    return normal(one) == normal(other)
+
+
+def _told(edit: Edit) -> str:
+    return f"{edit.prompt!r} → {edit.target!r}"
+
+
+def _plain(match: Match) -> dict[str, object]:
+    return {"score": match.score, "threshold": match.threshold, **match.evidence}
