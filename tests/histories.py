@@ -23,13 +23,14 @@ SETTINGS = {
 def bound(folder: Path) -> Store:
     """A new store with settings, and no edits."""
     store = Store.create(folder)
-    settings = store.row("settings", SETTINGS)
-    store.commit(settings=settings, note=Note("Bind", "memoir"), why="init")
+    with store.writing():
+        settings = store.row("settings", SETTINGS)
+        store.commit(settings=settings, note=Note("Bind", "memoir"), why="init")
     return store
 
 
 def edit(store: Store, prompt: str, target: str = "t", **more: Any) -> Row:
-    """An edit's row, to be committed."""
+    """An edit's row, to be committed before the store's lock is given back."""
     body = {
         **{"prompt": prompt, "target": target, "subject": None, "phrasings": [], "aliases": []},
         **{"source": None, "expires": None, "tags": []},
@@ -43,8 +44,9 @@ def teach(
     store: Store, prompt: str, target: str = "t", note: Note | None = None, **more: Any
 ) -> Row:
     """Commit one edit, and return its row as it is stored."""
-    row = edit(store, prompt, target, **more)
-    store.commit([row], note=note or Note(f"{prompt} → {target}", "ann"), why="edit")
+    with store.writing():
+        row = edit(store, prompt, target, **more)
+        store.commit([row], note=note or Note(f"{prompt} → {target}", "ann"), why="edit")
     return store.log.get([row.id])[row.id]
 
 

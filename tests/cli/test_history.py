@@ -196,7 +196,8 @@ def test_a_long_commit_is_shown_in_part_by_log_and_whole_by_show(
 ) -> None:
     opened = Store(folder)
     body = {"target": "t", "subject": None}
-    opened.commit([opened.row("edit", {"prompt": f"p{n}", **body}) for n in range(25)])
+    with opened.writing():
+        opened.commit([opened.row("edit", {"prompt": f"p{n}", **body}) for n in range(25)])
     tip = opened.history.tip()
     assert tip is not None
     text = store("log", "-n", "1").stdout

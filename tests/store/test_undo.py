@@ -40,7 +40,8 @@ def test_an_edit_leaves_and_the_others_stay(abc: Store) -> None:
 
 def test_a_commit_leaves_with_all_it_brought_and_what_it_took_comes_back_last(abc: Store) -> None:
     first = abc.live()[0].id
-    change = abc.commit([edit(abc, "d"), edit(abc, "e")], [first], note=Note("Swap", "ann"))
+    with abc.writing():
+        change = abc.commit([edit(abc, "d"), edit(abc, "e")], [first], note=Note("Swap", "ann"))
     assert prompts(abc) == ["b", "c", "d", "e"]
     done = abc.revert([change.id])
     assert prompts(abc) == ["b", "c", "a"]

@@ -21,14 +21,14 @@ def messages(commits: list[Commit]) -> list[str]:
 
 def dated(store: Store, day: str, prompt: str) -> None:
     """A commit of one edit, made on another day."""
-    row = edit(store, prompt)
-    body = {
-        **{"parents": [store.history.tip()], "author": "ann", "message": prompt},
-        **{"settings": None, "add": [row.id], "remove": []},
-    }
     made = f"{day}T12:00:00.000000+00:00"
-    commit = Row(0, identity("commit", made, body, None), "commit", made, body)
     with store.writing():
+        row = edit(store, prompt)
+        body = {
+            **{"parents": [store.history.tip()], "author": "ann", "message": prompt},
+            **{"settings": None, "add": [row.id], "remove": []},
+        }
+        commit = Row(0, identity("commit", made, body, None), "commit", made, body)
         store.log.append([row, commit], [("branch/main", commit.id, "edit")])
 
 
