@@ -401,6 +401,24 @@ def test_diff_shows_edits_and_answers_that_differ(edited: Edited, tmp_path: Path
         assert strict(asked)[0]["text"] == found["answers"][0][each]
 
 
+@pytest.mark.parametrize("method", ["ft", "grace"])
+def test_answers_are_compared_whatever_a_method_changes(
+    memoir: Command, checkpoint: Path, tmp_path: Path, method: str
+) -> None:
+    memoir("init", "--model", checkpoint, "--method", method)
+    memoir("edit", *FACTS[0])
+    memoir("edit", *FACTS[1])
+    probes = tmp_path / "probes.txt"
+    probes.write_text("".join(prompt + "\n" for prompt, _ in FACTS))
+    words = ("diff", "HEAD~1", "HEAD", "--probes", probes, "--json")
+    found = strict(memoir(*words).stdout)["answers"]
+    assert FACTS[1][0] in [each["prompt"] for each in found]
+    for each in found:
+        for end, at in (("before", "HEAD~1"), ("after", "HEAD")):
+            (asked,) = strict(memoir("ask", each["prompt"], "--at", at, "--json").stdout)
+            assert asked["text"] == each[end]
+
+
 def test_diff_without_probes_asks_nothing(edited: Edited) -> None:
     memoir, _ = edited
     found = strict(memoir("diff", "HEAD~1", "--json").stdout)
