@@ -15,6 +15,7 @@ from memoir.errors import StoreDamaged, StoreError, WrongModel
 from memoir.host import Host
 from memoir.methods.base import Method, Prepared
 from memoir.store import Row, Store, taught
+from memoir.store.rows import HEAD
 from memoir.types import Note, Progress
 
 
@@ -65,7 +66,7 @@ class Fold:
     @property
     def follows(self) -> bool:
         """Whether edits can be made: what is looked at is the branch in use."""
-        return self._name in (None, self.store.history.branch)
+        return self._name in (None, HEAD, self.store.history.branch)
 
     def _target(self) -> str:
         history = self.store.history

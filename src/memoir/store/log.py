@@ -140,7 +140,7 @@ class Log:
 
     def configure(self, key: str, value: str | None) -> None:
         """Keep a setting of the store; None forgets it."""
-        with self._explaining():
+        with self._explaining(), self._transaction():
             self._database.execute("DELETE FROM config WHERE key = ?", (key,))
             if value is not None:
                 self._database.execute("INSERT INTO config VALUES (?, ?)", (key, value))
@@ -172,11 +172,12 @@ class Log:
                 found[row.id] = row
         return found
 
-    def beginning(self, prefix: str) -> list[Row]:
-        """Rows whose id begins so, in order; at most five."""
+    def beginning(self, prefix: str, kind: str | None = None) -> list[Row]:
+        """Rows whose id begins so, in order; all, or those of one kind; at most five."""
+        which = "AND kind = ?" if kind else ""
         return self._rows(
-            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? ORDER BY seq LIMIT 5",
-            (prefix, prefix + "g"),  # the digits end with f
+            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? {which} ORDER BY seq LIMIT 5",
+            (prefix, prefix + "g", *([kind] if kind else [])),  # the digits end with f
         )
 
     def files(self) -> set[str]:
