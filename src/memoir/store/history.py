@@ -112,9 +112,9 @@ class History:
         if len(begin) == 1:
             return begin[0]
         if begin:
-            some = ", ".join(short(id) for id in begin[:4])
+            some = ", ".join(map(short, begin[:4])) + (", …" if len(begin) > 4 else "")
             raise UnknownName(
-                f"'{name}' is the beginning of {len(begin)} commits ({some}, …); give more."
+                f"'{name}' is the beginning of {len(begin)} commits ({some}); give more."
             )
         raise UnknownName.among(
             "branch, tag or commit",
