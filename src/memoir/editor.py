@@ -19,7 +19,7 @@ import torch
 from transformers import PreTrainedModel
 
 from memoir import methods
-from memoir.errors import EditRefused, StoreError
+from memoir.errors import EditRefused, NotAStore, StoreError
 from memoir.fold import Fold
 from memoir.host import Host
 from memoir.host.answering import scored
@@ -94,9 +94,14 @@ class Editor:
             at: the branch to follow, or the commit or tag to stay at; None for the branch in use.
 
         Raises:
-            UnknownName: no such model, site, method, preset or setting.
+            UnknownName: no such model, site, method, preset, setting or state.
             WrongModel: the store belongs to another model.
         """
+        if at is not None and (store is None or not Store.exists(store)):
+            raise NotAStore(
+                f"{store or 'an editor without a store'} holds no memoir store, so there is no state "
+                f"'{at}' to look at; leave it out to make a new store."
+            )
         if store is not None and Store.exists(store):
             opened = Store(store, patience)
             bound = opened.settings(None if at is None else opened.history.resolve(at))

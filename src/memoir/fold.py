@@ -54,6 +54,9 @@ class Fold:
         self.live: dict[str, Row] = {}
         self.damaged: dict[str, str] = {}
         self.at: str | None = None
+        history = store.history
+        if at is not None and at != HEAD and at not in history.branches:
+            at = history.resolve(at)  # a commit, whatever the name comes to stand for
         self._name = at
         if at is None and store.settings() is None:
             chosen = methods.get(method)
