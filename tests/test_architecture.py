@@ -31,6 +31,7 @@ FLOORS = {
     "metrics": 3,
     "fold": 4,
     "editor": 4,
+    "versions": 5,
     "demo": 5,
     "bench": 5,
     "cli": 6,

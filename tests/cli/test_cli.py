@@ -30,6 +30,8 @@ VERBS = [
     "show",
     "revert",
     "methods",
+    "fsck",
+    "gc",
     "stats",
     "data",
     "demo",

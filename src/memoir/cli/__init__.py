@@ -11,6 +11,8 @@ from memoir.cli import (
     data,
     demo,
     edit,
+    fsck,
+    gc,
     init,
     log,
     methods,
@@ -28,7 +30,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (pull, init, calibrate, edit, ask, log, show, revert, methods, stats, data, demo):
+for verb in (
+    pull,
+    init,
+    calibrate,
+    edit,
+    ask,
+    log,
+    show,
+    revert,
+    methods,
+    fsck,
+    gc,
+    stats,
+    data,
+    demo,
+):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 
