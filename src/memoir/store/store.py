@@ -258,19 +258,25 @@ class Store:
         """
         try:
             # Polled often: a process that writes edit after edit frees the lock for moments only.
-            with self._lock.acquire(poll_interval=0.005):
-                self._sweep()
-                try:
-                    yield
-                except BaseException:
-                    if self._lock.lock_counter == 1:  # nobody further out may still commit them
-                        self._sweep(again=True)
-                    raise
+            self._lock.acquire(poll_interval=0.005)
         except Timeout:
             raise StoreBusy(
                 f"another process has been writing to {self.folder} for over "
                 f"{self._lock.timeout:g} s; nothing was added. Try again when it is done."
             ) from None
+        except OSError as error:
+            raise tensor_files.explained(error, self._lock.lock_file) from error
+        try:
+            self._sweep()
+            yield
+        except BaseException:
+            if self._lock.lock_counter == 1:  # nobody further out may still commit what was written
+                self._swept = False
+                with suppress(OSError, StoreError):
+                    self._sweep()
+            raise
+        finally:
+            self._lock.release()
 
     def row(
         self, kind: str, body: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None
@@ -352,10 +358,10 @@ class Store:
                 )
             return self.commit(remove=list(rows), note=told, why="revert")
 
-    def _sweep(self, again: bool = False) -> None:
+    def _sweep(self) -> None:
         """Remove tensor files that were written and never acknowledged: once a store is opened, those
-        of processes that died; again, those of a change that failed."""
-        if self._swept and not again:
+        of processes that died, and later those of each change that failed."""
+        if self._swept:
             return
         self._swept = True
         named = {f"{sha256}.safetensors" for sha256 in self.log.files()}
