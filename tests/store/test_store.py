@@ -1,13 +1,8 @@
-"""The store: what it refuses, what it remembers, and that one process writes at a time."""
+"""The store: what it refuses, what it remembers, and what it finds."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,20 +10,14 @@ import torch
 
 import unfitted
 from memoir.errors import (
-    BadInput,
-    MemoirError,
     NotAStore,
-    StoreBusy,
     StoreDamaged,
     StoreError,
-    StoreFull,
     UnknownName,
 )
-from memoir.store import Row, Store, rows, short
+from memoir.store import Store, rows, short
 from memoir.store.log import Log
-from memoir.store.store import author, checked_name
-from memoir.store.tensors import UNFINISHED
-from memoir.types import Edit, Note
+from memoir.types import Edit
 from unfitted import teach
 
 
@@ -53,16 +42,6 @@ def ids(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(rows, "identity", chosen)
 
     return choose
-
-
-def prompts(store: Store) -> list[str]:
-    """Of all edits that were ever stored, in order."""
-    return [row.body["prompt"] for row in store.log.rows(kind="edit")]
-
-
-def names(store: Store) -> list[tuple[str, str | None, str]]:
-    """All moves of names."""
-    return [(move.ref, move.target, move.why) for move in store.log.moves()]
 
 
 # ---------------------------------------------------------------------- making and opening
@@ -195,154 +174,6 @@ def test_an_entry_that_is_no_edit_is_not_found_as_one(store: Store) -> None:
     assert str(refused.value) == f"no edit '{row.id}' in {store.folder}; see: memoir log"
 
 
-# ---------------------------------------------------------------------- commits
-
-
-def test_a_commit_says_what_changed_who_did_it_and_why(store: Store) -> None:
-    settings = unfitted.bind(store)
-    bound = store.history.tip()
-    with store.writing():
-        edits = [unfitted.row(store, prompt) for prompt in "ab"]
-        commit = store.commit(edits, note=Note("Two facts", "Ann", ("gate",)), why="edit")
-    assert commit.body == {
-        "parents": [bound],
-        "author": "Ann",
-        "message": "Two facts",
-        "settings": None,
-        "add": [row.id for row in edits],
-        "remove": [],
-        "forced": ["gate"],
-    }
-    assert store.find(commit.id, "commit") == commit
-    assert names(store) == [("branch/main", bound, "init"), ("branch/main", commit.id, "edit")]
-    assert [row.id for row in store.live()] == commit.body["add"]
-    assert (store.live(bound), store.settings(commit.id)) == ([], settings)
-
-
-def test_edits_come_into_force_in_the_order_of_commits(store: Store) -> None:
-    first, second, third = (teach(store, name) for name in "abc")
-    store.revert([first.id])
-    with store.writing():
-        store.commit([first], why="again")  # a stored row is not stored twice
-    assert store.live() == [second, third, first]
-    assert prompts(store) == ["a", "b", "c"]
-
-
-def test_a_second_opening_follows_commits_moves_and_switches(store: Store) -> None:
-    first = teach(store, "a")
-    other = Store(store.folder)
-    tip = other.history.tip()
-    assert other.live() == [first]
-    store.move("branch/work", tip, "branch")
-    store.move("HEAD", "work", "switch")
-    second = teach(store, "b")
-    assert other.history.branch == "work"
-    assert (other.live(), other.live(tip)) == ([first, second], [first])
-    store.move("HEAD", "main", "switch")
-    store.move("branch/work", None, "branch --delete")
-    assert (other.history.branch, other.history.branches) == ("main", {"main": tip})
-    assert other.live() == [first]
-    other.close()
-
-
-def test_a_commit_may_be_given_other_parents(store: Store) -> None:
-    teach(store, "a")
-    base = store.history.tip()
-    teach(store, "b")
-    one = store.history.tip()
-    assert base is not None
-    assert one is not None
-    with store.writing():
-        other = store.commit([unfitted.row(store, "c")], parents=[base], why="rebase")
-        merge = store.commit(
-            [store.find(store.history.nodes[one].add[0])], parents=[other.id, one], why="merge"
-        )
-    assert [row.body["prompt"] for row in store.live(other.id)] == ["a", "c"]
-    assert [row.body["prompt"] for row in store.live(merge.id)] == ["a", "c", "b"]
-    assert [entry.commit for entry in store.entries()][1:] == [one, other.id]
-
-
-def test_the_author_is_the_one_named_or_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEMOIR_AUTHOR", " Ann Arbor ")
-    assert author() == "Ann Arbor"
-    monkeypatch.delenv("MEMOIR_AUTHOR")
-    monkeypatch.setenv("LOGNAME", "ann")
-    assert author() == "ann"
-
-
-@pytest.mark.parametrize("name", ["main", "v1.0", "team/ann/try-2", "Ünder_line"[1:]])
-def test_a_name_of_letters_digits_and_signs_between_them_is_taken(name: str) -> None:
-    assert checked_name(name) == name
-
-
-@pytest.mark.parametrize(
-    "name", ["", "HEAD", "a b", "-a", "a/", "/a", "a//b", "a~1", "a..b c", "a\n"]
-)
-def test_another_name_is_refused_in_words(name: str) -> None:
-    with pytest.raises(BadInput) as refused:
-        checked_name(name)
-    assert str(refused.value) == (
-        f"'{name}' cannot name a branch or a tag: use letters, digits, and . _ - / between them."
-    )
-
-
-# ---------------------------------------------------------------------- taking back
-
-
-def test_reverting_adds_a_commit_and_keeps_the_edit(store: Store) -> None:
-    kept, taken = teach(store, "kept"), teach(store, "taken")
-    commit = store.revert([taken.id[:6]])
-    assert (commit.kind, commit.body["add"], commit.body["remove"]) == ("commit", [], [taken.id])
-    assert commit.body["message"] == "Revert 'taken'"
-    assert store.log.rows(kind="edit") == [kept, taken]
-    assert store.live() == [kept]
-    assert [entry.status for entry in store.entries()] == ["live", "reverted"]
-
-
-def test_several_are_taken_back_by_one_commit_all_or_none(store: Store) -> None:
-    first, second, third = (teach(store, name) for name in "abc")
-    before = store.log.rows()
-    with pytest.raises(UnknownName, match="no edit 'zzz' in"):
-        store.revert([first.id, "zzz"])
-    assert (store.log.rows(), store.live()) == (before, [first, second, third])
-    commit = store.revert([first.id, third.id], Note(author="Ann"))
-    assert commit.body["remove"] == [first.id, third.id]
-    assert (commit.body["message"], commit.body["author"]) == ("Revert 2 edits", "Ann")
-    assert store.live() == [second]
-
-
-def test_reverting_twice_is_refused_and_adds_nothing(store: Store) -> None:
-    row = teach(store)
-    store.revert([row.id])
-    before = store.log.rows()
-    with pytest.raises(UnknownName) as refused:
-        store.revert([row.id])
-    assert str(refused.value) == f"'{short(row.id)}' is reverted already; see: memoir log"
-    assert store.log.rows() == before
-
-
-def test_an_edit_of_another_branch_is_not_taken_back_here(store: Store) -> None:
-    teach(store, "a")
-    store.move("branch/work", store.history.tip(), "branch")
-    row = teach(store, "b")
-    store.move("HEAD", "work", "switch")
-    with pytest.raises(UnknownName) as refused:
-        store.revert([row.id])
-    assert str(refused.value) == f"'{short(row.id)}' is not on branch 'work'; see: memoir log"
-    with pytest.raises(UnknownName) as refused:
-        store.entry(row.id)
-    assert str(refused.value) == (
-        f"edit '{short(row.id)}' was not made on branch 'work'; see: memoir log --all"
-    )
-
-
-def test_a_reverted_edit_is_not_read_so_its_file_may_be_gone(store: Store) -> None:
-    row = teach(store)
-    store.revert([row.id])
-    unfitted.file(store, row).unlink()
-    assert store.entry(row.id).status == "reverted"
-
-
 # ---------------------------------------------------------------------- damage
 
 
@@ -403,127 +234,3 @@ def test_a_row_or_a_commit_that_was_lost_is_named(
         "damaged with memoir fsck, and restore the store from a copy."
     )
     again.close()
-
-
-# ---------------------------------------------------------------------- writing
-
-HOLD = """
-import sys
-from memoir.store import Store
-
-store = Store(sys.argv[1])
-with store.writing():
-    print("held", flush=True)
-    sys.stdin.read()
-    store.commit([store.row("edit", {"prompt": "theirs", "target": "t", "subject": None})])
-"""
-
-
-@contextmanager
-def another_writer(folder: Path) -> Iterator[Callable[[], None]]:
-    """Another process that writes; call what this gives to let it append a row and end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process.stdin.close
-    assert process.returncode == 0
-
-
-def test_a_second_writer_is_refused_in_the_end_but_may_read(store: Store) -> None:
-    row = teach(store)
-    before = store.log.rows()
-    impatient = Store(store.folder, patience=0.2)
-    with another_writer(store.folder):
-        with pytest.raises(StoreBusy) as refused:
-            teach(impatient)
-        with pytest.raises(StoreBusy):
-            impatient.move("tag/v1", row.id, "tag")
-        assert impatient.log.rows() == before
-        assert impatient.live() == [row]
-        assert [entry.status for entry in impatient.entries()] == ["live"]
-    assert str(refused.value) == (
-        f"another process has been writing to {store.folder} for over 0.2 s; nothing was added. "
-        "Try again when it is done."
-    )
-    assert not list(store.folder.rglob("*" + UNFINISHED))
-    teach(impatient)
-    assert prompts(store) == ["p", "theirs", "p"]
-    impatient.close()
-
-
-def test_a_second_writer_waits_and_then_proceeds(store: Store) -> None:
-    with another_writer(store.folder) as let_go:
-        threading.Timer(0.3, let_go).start()
-        teach(store, "ours")
-    assert prompts(store) == ["theirs", "ours"]
-
-
-def test_writing_may_be_nested(store: Store) -> None:
-    with store.writing(), store.writing():
-        teach(store)
-    assert prompts(store) == ["p"]
-
-
-def test_an_error_while_writing_gives_the_lock_back(store: Store) -> None:
-    with pytest.raises(MemoirError, match="on purpose"), store.writing():
-        raise MemoirError("on purpose")
-    teach(store)
-    assert prompts(store) == ["p"]
-
-
-def test_what_a_dead_process_was_writing_is_swept_at_the_next_write(store: Store) -> None:
-    row = teach(store)
-    left = store.folder / "tensors" / ("0123456789.safetensors" + UNFINISHED)
-    left.write_bytes(b"half a ten")
-    assert len(Store(store.folder).entries()) == 1
-    never_acknowledged = store.folder / "tensors" / "fedcba9876.safetensors"
-    never_acknowledged.write_bytes(b"whole, but the process died before its row")
-    assert left.exists()  # reading changes nothing
-    teach(Store(store.folder))
-    assert not left.exists()
-    assert not never_acknowledged.exists()
-    assert unfitted.file(store, row).exists()
-
-
-def test_a_log_that_takes_no_row_leaves_no_tensor_file_but_those_of_others(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = teach(store, "kept", 1.0)
-
-    def refuse(*_args: object) -> list[Row]:
-        raise StoreFull("no space")
-
-    monkeypatch.setattr(store.log, "append", refuse)
-    for value in (2.0, 1.0):  # the second's tensors are those of an edit that is in force
-        with pytest.raises(StoreFull):
-            teach(store, "p", value)
-    assert list((store.folder / "tensors").iterdir()) == [unfitted.file(store, kept)]
-    assert store.live() == [kept]
-
-
-def test_what_was_written_stays_until_the_outermost_change_gave_up(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with store.writing():
-        row = unfitted.row(store)
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                Log, "append", lambda *_args: (_ for _ in ()).throw(StoreFull("no space"))
-            )
-            with pytest.raises(StoreFull):
-                store.commit([row])
-        store.commit([row])  # somebody made room
-    assert [entry.status for entry in store.entries()] == ["live"]
-
-
-def test_a_row_is_not_made_where_another_process_may_sweep_its_file(store: Store) -> None:
-    with pytest.raises(AssertionError, match=r"rows are made inside Store\.writing\(\)"):
-        unfitted.row(store)
