@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from memoir.store import Store
-from memoir.store.rows import Row
 from memoir.versions.fsck import check
 from unfitted import teach
 
@@ -42,7 +41,9 @@ def test_two_copies_that_went_on_separately_stay_whole(tmp_path: Path) -> None:
     with one.writing():
         copied = one.row("edit", theirs.body, two.tensors(theirs))
         assert copied.sha256 == theirs.sha256
-        one.commit([Row(0, theirs.id, "edit", theirs.time, theirs.body, theirs.sha256)])
+        one.commit([theirs])
     assert [row.id for row in one.live()] == [*(row.id for row in shared), mine.id, theirs.id]
     assert torch.equal(one.tensors(one.live()[-1])["x"], two.tensors(theirs)["x"])
     assert check(one) == []
+    one.close()
+    two.close()

@@ -305,7 +305,8 @@ class Store:
         """Change what is in force on the branch in use; durable when this returns.
 
         Args:
-            add: edits that come into force, in order: new ones from :meth:`row`, or stored ones.
+            add: edits that come into force, in order: new ones from :meth:`row`, or ones that are
+                stored, here or in another store.
             remove: ids of edits that leave it.
             settings: new ones, made by :meth:`row`.
             note: who changes this, and why.
@@ -332,7 +333,9 @@ class Store:
                 **({"forced": list(note.forced)} if note.forced else {}),
             }
             commit = Row.new("commit", body)
-            new = [row for row in (*((settings,) if settings else ()), *add) if not row.seq]
+            rows = [*((settings,) if settings else ()), *add]
+            known = self.log.get(row.id for row in rows)
+            new = [row for row in rows if row.id not in known]
             moves = [(f"branch/{history.branch}", commit.id, why)]
             return self.log.append([*new, commit], moves)[-1]
 
