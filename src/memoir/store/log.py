@@ -54,6 +54,10 @@ PRAGMA user_version = {FORMAT};
 COMMIT;
 """
 _ROW = "seq, id, kind, time, body, sha256"
+_COLUMNS = {
+    "log": ("id", "kind", "time", "body", "sha256"),
+    "moves": ("ref", "target", "time", "why", "chain"),
+}
 _AT_ONCE = 500
 """Ids asked for in one query."""
 
@@ -141,7 +145,7 @@ class Log:
 
     def configure(self, key: str, value: str | None) -> None:
         """Keep a setting of the store; None forgets it."""
-        with self._explaining():
+        with self._explaining(), self._transaction():
             self._database.execute("DELETE FROM config WHERE key = ?", (key,))
             if value is not None:
                 self._database.execute("INSERT INTO config VALUES (?, ?)", (key, value))
@@ -185,11 +189,12 @@ class Log:
                 found[row.id] = row
         return found
 
-    def beginning(self, prefix: str) -> list[Row]:
-        """Rows whose id begins so, in order; at most five."""
+    def beginning(self, prefix: str, kind: str | None = None) -> list[Row]:
+        """Rows whose id begins so, in order; all, or those of one kind; at most five."""
+        which = "AND kind = ?" if kind else ""
         return self._rows(
-            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? ORDER BY seq LIMIT 5",
-            (prefix, prefix + "g"),  # the digits end with f
+            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? {which} ORDER BY seq LIMIT 5",
+            (prefix, prefix + "g", *([kind] if kind else [])),  # the digits end with f
         )
 
     def files(self) -> set[str]:
@@ -236,6 +241,29 @@ class Log:
                 Row(seq, id, kind, time, json.loads(body), sha256)
                 for seq, id, kind, time, body, sha256 in self._database.execute(query, given)
             ]
+
+    def last(self, table: str) -> int:
+        """The highest position that ``log`` or ``moves`` has given; 0 in a new store."""
+        with self._explaining():
+            found = self._database.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)
+            )
+            return int((found.fetchone() or (0,))[0])
+
+    def raw(self, table: str, seq: int) -> list[str | None] | None:
+        """The columns of ``log`` or ``moves`` behind a position, as they are, also where they are not
+        what was written; None if there is no such row.
+
+        Raises:
+            StoreDamaged: it cannot be read.
+        """
+        columns = ", ".join(f"CAST({name} AS BLOB)" for name in _COLUMNS[table])
+        with self._explaining():
+            found = self._database.execute(f"SELECT {columns} FROM {table} WHERE seq = ?", (seq,))
+            row = found.fetchone()
+        if row is None:
+            return None
+        return [None if each is None else each.decode(errors="replace") for each in row]
 
     def check(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""
