@@ -30,10 +30,12 @@ from memoir.cli import (
     reset,
     revert,
     show,
+    sign,
     stats,
     status,
     switch,
     tag,
+    verify,
     watch,
 )
 
@@ -47,7 +49,7 @@ app = typer.Typer(
 )
 MODELS = (fetch_model, init, calibrate, edit, ask, check, blame)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
-SHARING = (export, import_, push, pull)
+SHARING = (export, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)
 OTHERS = (methods, stats, data, demo)
 for verb in (*MODELS, *HISTORY, *SHARING, *STORE, *OTHERS):
