@@ -24,6 +24,7 @@ from memoir.cli import (
     init,
     log,
     merge,
+    merge_weights,
     methods,
     pull,
     push,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MODELS = (fetch_model, init, calibrate, edit, ask, check, blame)
+MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
 SHARING = (export, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)
