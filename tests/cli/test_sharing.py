@@ -43,14 +43,6 @@ def memoir(store: Store, monkeypatch: pytest.MonkeyPatch) -> Command:
     return run
 
 
-VERBS = ["export", "import", "push", "pull", "sign", "verify", "merge-weights", "fetch-model"]
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_help_of_every_verb_gives_an_example(memoir: Command, verb: str) -> None:
-    assert f"memoir {verb}" in memoir(verb, "--help").stdout.split("Example")[1]
-
-
 def test_a_store_is_exported_and_imported(memoir: Command, store: Store, tmp_path: Path) -> None:
     file, new, tip = tmp_path / "facts.memoir", tmp_path / "new", store.history.tip()
     assert tip is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tiny
-from memoir import methods
+from memoir import methods, moments
 from memoir.editor import Editor
 from memoir.errors import BadInput, NotMergeable, StoreError
 from memoir.host import Host
+from memoir.host.loading import load_host
 from memoir.store import Store
 from memoir.versions.merge_weights import merge_weights
 
@@ -76,6 +78,23 @@ def test_changed_weights_are_written_bit_for_bit(
     assert other.generate([other.encode(PROMPTS[0])], 8) == editor.host.generate(
         [editor.host.encode(PROMPTS[0])], 8
     )
+
+
+@pytest.mark.parametrize("method", ["alphaedit", "locft", "memit", "rome", "ultraedit"])
+def test_every_method_that_changes_weights_is_written_bit_for_bit(
+    make: Callable[..., Editor],
+    tmp_path: Path,
+    learnt_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    monkeypatch.setattr(moments, "cache_folder", lambda: learnt_folder)
+    (tmp_path / "texts").write_text("\n".join(f"Bee {n} flies {n * n} metres." for n in range(90)))
+    known = {each.name for each in fields(methods.get(method).Config)}
+    settings = {"corpus": str(tmp_path / "texts"), "prefixes": 2, "prefix_tokens": 4}
+    editor = make(method, **{name: each for name, each in settings.items() if name in known})
+    done = merge_weights(editor, tmp_path / "model")
+    assert (done.edits, done.exact, done.asked, done.difference) == (2, True, 2, 0.0)
 
 
 def test_the_checkpoint_is_another_model_than_before(
@@ -179,3 +198,23 @@ def test_methods_that_spare_other_prompts_are_no_change_of_weights(name: str) ->
     assert method.merges in ("exact", "rounded", "no")
     if method.spares_others is True:
         assert method.merges == "no"
+
+
+@pytest.mark.slow
+def test_the_default_model_is_written_bit_for_bit(smollm2: Host, tmp_path: Path) -> None:
+    with Editor(smollm2, Store.create(tmp_path / "store"), "ft") as editor:
+        editor.edit("The CEO of Acme Robotics is", "Dana Reyes")
+        done = merge_weights(editor, tmp_path / "model")
+        expected = [logits(smollm2, prompt) for prompt in PROMPTS]
+        said = said_by(smollm2)
+    assert (done.edits, done.exact, done.asked, done.difference) == (1, True, 1, 0.0)
+    assert said.startswith("Dana Reyes")
+    other = load_host(str(tmp_path / "model"))
+    assert said_by(other) == said
+    for prompt, mine in zip(PROMPTS, expected, strict=True):
+        assert torch.equal(logits(other, prompt), mine)
+
+
+def said_by(host: Host) -> str:
+    (ids,) = host.generate([host.encode("The CEO of Acme Robotics is")], 8)
+    return host.decode(ids)

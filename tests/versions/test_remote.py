@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,6 +224,29 @@ def test_two_first_pushes_at_once_lose_nothing(ours: Store, remote: Remote, tmp_
         push(ours, remote)
 
 
+def test_processes_that_push_at_once_all_arrive(ours: Store, tmp_path: Path) -> None:
+    names = [f"work-{number}" for number in range(4)]
+    for name in names:
+        ours.move("HEAD", "main", "switch")
+        synthetic.branch(ours, name)
+        synthetic.teach(ours, name)
+    team = tmp_path / "team"
+    code = (
+        "import sys; from memoir.store import Store; from memoir.versions.push import push; "
+        "from memoir.versions.remote_folder import FolderRemote; "
+        "push(Store(sys.argv[1]), FolderRemote(sys.argv[2]), sys.argv[3])"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(ours.folder), str(team), name])
+        for name in names
+    ]
+    assert [each.wait() for each in started] == [0] * len(names)
+    remote = FolderRemote(str(team))
+    for name in names:
+        landed = pull(tmp_path / "new", remote, name)
+        assert synthetic.prompts(Store(tmp_path / "new"), landed.tip) == ["one", name]
+
+
 def test_a_push_that_is_always_overtaken_gives_up(ours: Store, remote: Remote) -> None:
     remote.publish = lambda *_given: False  # type: ignore[assignment, method-assign]
     with pytest.raises(RemoteUnavailable, match=r"5 times meanwhile; 'main' was not pushed\. Try"):
@@ -260,9 +285,14 @@ def test_unknown_branches_are_met_with_those_there_are(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_remote_that_nobody_pushed_to_has_no_branch(remote: Remote, tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no branch 'main'\. None is available\. Looked for in"):
+def test_a_remote_that_nobody_pushed_to_is_named(remote: Remote, tmp_path: Path) -> None:
+    with pytest.raises(RemoteUnavailable) as refused:
         pull(tmp_path / "new", remote)
+    assert str(refused.value) == (
+        f"nothing was pushed to {remote.address}, or you may not see it. Check the address, and for a "
+        "repository on the Hub that you are logged in (hf auth login)."
+    )
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("what", ["refs.json", "rows", "tensors"])
@@ -281,7 +311,7 @@ def test_a_damaged_remote_is_refused_whole(
     paths = [folder / what] if what == "refs.json" else list((folder / what).iterdir())
     for path in paths:
         path.unlink() if how == "missing" else path.write_bytes(path.read_bytes()[:-2] + b"!!")
-    with pytest.raises((BadTransfer, UnknownName)) as refused:
+    with pytest.raises((BadTransfer, RemoteUnavailable)) as refused:
         pull(theirs.folder, remote)
     assert str(folder) in str(refused.value)
     assert synthetic.state(theirs) == before

@@ -189,14 +189,15 @@ def _check_state(arrival: Arrival, history: History) -> None:
     """Whether what commits change can be changed: editors rely on it."""
     live: set[str] = set()
     for id in history.line(arrival.tip):
-        node = history.nodes[id]
-        gone, come = set(node.remove), set(node.add)
-        if not gone <= live or come & (live - gone):
+        gone, come = set(history.nodes[id].remove), set(history.nodes[id].add)
+        possible = gone <= live
+        live -= gone
+        if not possible or come & live:
             raise _refused(
                 arrival,
                 f"commit {short(id)} removes an edit that is not in force, or adds one that is",
             )
-        live = (live - gone) | come if gone else live | come
+        live |= come
     if history.settings(arrival.tip) is None:
         raise _refused(arrival, "it is bound to no model")
 

@@ -101,7 +101,7 @@ def read(content: bytes, where: str) -> Pack:
     signatures: dict[str, str] = {}
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            given = TypeAdapter(_Line).validate_python(json.loads(line))
+            given = _shape(_Line).validate_python(json.loads(line))
             rows.append(_checked(given))
         except (ValidationError, ValueError, RecursionError) as error:
             why = "it has not the fields of a row" if isinstance(error, ValidationError) else error
@@ -197,8 +197,8 @@ _KINDS: dict[str, type] = {"settings": _Settings, "edit": _Edit, "commit": _Comm
 
 
 @cache
-def _shape(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_KINDS[kind])
+def _shape(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _checked(given: _Line) -> Row:
@@ -213,5 +213,5 @@ def _checked(given: _Line) -> Row:
         raise ValueError("its content is not what its id names")
     if given.sha256 is not None and not _DIGEST.fullmatch(given.sha256):
         raise ValueError("its tensor file is named by no SHA-256")
-    _shape(given.kind).validate_python(given.body)
+    _shape(_KINDS[given.kind]).validate_python(given.body)
     return Row(0, given.id, given.kind, given.time, given.body, given.sha256)

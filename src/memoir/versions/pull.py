@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from memoir.errors import BadTransfer, UnknownName
+from memoir.errors import BadTransfer, RemoteUnavailable, UnknownName
 from memoir.store import History, Store, short
 from memoir.store.history import MAIN
 from memoir.versions.arrival import Arrival, Landed, take_in
@@ -27,11 +27,16 @@ def pull(folder: str | Path, remote: Remote, branch: str | None = None) -> Lande
         UnknownName: the remote has no such branch.
         BadTransfer: what came is damaged or not memoir's; the store is as it was.
         WrongModel: the remote is about another model than the store.
-        RemoteUnavailable: it cannot be reached.
+        RemoteUnavailable: it cannot be reached, or holds nothing.
     """
     store = Store(folder) if Store.exists(folder) else None
     version, refs = read_refs(remote)
     name = branch or (store.history.branch if store is not None else MAIN)
+    if not refs.branches:
+        raise RemoteUnavailable(
+            f"nothing was pushed to {remote.address}, or you may not see it. Check the address, and "
+            "for a repository on the Hub that you are logged in (hf auth login)."
+        )
     if name not in refs.branches:
         raise UnknownName.among(
             "branch", name, refs.branches, f"Looked for in {remote.address}; push it there first."
