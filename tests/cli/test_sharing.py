@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import synthetic
+import histories
 from memoir.cli import app
 from memoir.store import Store
 
@@ -22,8 +22,8 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = synthetic.bound(tmp_path / "facts")
-    synthetic.teach(store, "one")
+    store = histories.bound(tmp_path / "facts")
+    histories.teach(store, "one")
     return store
 
 
@@ -47,15 +47,15 @@ def test_a_store_is_exported_and_imported(memoir: Command, store: Store, tmp_pat
     file, new, tip = tmp_path / "facts.memoir", tmp_path / "new", store.history.tip()
     assert tip is not None
     told = memoir("export", file).stdout
-    assert told.startswith(f"{file} holds 'main' at {tip[:10]}: 4 rows, 2 tensor files (")
+    assert told.startswith(f"{file} holds 'main' at {tip[:10]}: 4 rows, 1 tensor files (")
     assert told.endswith("for tiny (float32)\n")
     told = memoir("import", file, "--store", new).stdout
     assert told.startswith(f"{new} is a store with branch 'main' at {tip[:10]}\n4 rows and ")
     assert memoir("import", file).stdout == (
         f"nothing to do: branch 'main' has {tip[:10]} already\n"
     )
-    synthetic.teach(Store(new), "theirs")
-    synthetic.teach(store, "ours")
+    histories.teach(Store(new), "theirs")
+    histories.teach(store, "ours")
     told = memoir("export", tmp_path / "more", "--store", new, "--json").stdout
     assert json.loads(told)["rows"] == 6
     told = memoir("import", tmp_path / "more").stdout
@@ -76,15 +76,15 @@ def test_a_branch_is_pushed_and_pulled(memoir: Command, store: Store, tmp_path: 
     team, new, tip = tmp_path / "team", tmp_path / "new", store.history.tip()
     assert tip is not None
     assert memoir("push", team).stdout == (
-        f"'main' on {team} moved to {tip[:10]}: 4 rows, 2 tensor files\n"
+        f"'main' on {team} moved to {tip[:10]}: 4 rows, 1 tensor files\n"
     )
     assert memoir("push", team).stdout == f"nothing to do: {team} has 'main' at {tip[:10]}\n"
     told = memoir("pull", team, "--store", new, "--json").stdout
     assert json.loads(told)["how"] == "created"
-    synthetic.teach(Store(new), "theirs")
+    histories.teach(Store(new), "theirs")
     done = json.loads(memoir("push", team, "main", "--store", new, "--json").stdout)
     assert (done["before"], done["rows"], done["files"]) == (tip, 2, 1)
-    synthetic.teach(store, "ours")
+    histories.teach(store, "ours")
     refused = memoir("push", team, code=1)
     assert f"Get them with: memoir pull {team} main" in refused.stderr
     assert "merge it with: memoir merge team/main" in memoir("pull", team).stdout
@@ -100,9 +100,9 @@ def test_commits_are_signed_and_verified(memoir: Command, store: Store, tmp_path
     allowed.write_text(f"ada {key.with_suffix('.pub').read_text()}")
     tip = store.history.tip()
     assert tip is not None
-    assert memoir("sign", "--key", key).stdout == f"signed {tip[:10]}: Teach one\n"
+    assert memoir("sign", "--key", key).stdout == f"signed {tip[:10]}: one → t\n"
     told = memoir("verify", "--allowed-signers", allowed).stdout
-    assert f"   good  {tip[:10]} by ada: Teach one\n" in told
+    assert f"   good  {tip[:10]} by ada: one → t\n" in told
     assert told.endswith("2 commits: 1 good, 0 bad, 1 missing\n")
     memoir("verify", "--allowed-signers", allowed, "--require", code=1)
     assert json.loads(memoir("sign", "HEAD~1", "--key", key, "--json").stdout) != [tip]

@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
-import synthetic
+import histories
 from memoir.editor import Editor
 from memoir.errors import (
     BadInput,
@@ -31,8 +31,7 @@ from memoir.versions.bundle import export, import_
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """One with two edits on main, one of them taken back, and a tag before that."""
-    store = synthetic.bound(tmp_path / "store")
-    first, _ = synthetic.teach(store, "one", "two")
+    store, (first, _) = histories.taught(tmp_path / "store", ["one", "second"])
     store.move("tag/v1", store.history.tip(), "tag")
     store.revert([first.id])
     return store
@@ -55,9 +54,9 @@ def test_a_new_store_has_the_same_history_by_the_same_ids(
     new = Store(tmp_path / "new")
     tip = store.history.tip()
     assert (landed.branch, landed.tip, landed.how) == ("main", tip, "created")
-    assert synthetic.ids(new.log.rows()) == synthetic.ids(store.log.rows())
+    assert histories.ids(new) == histories.ids(store)
     assert new.history.refs == {"branch/main": tip}
-    assert synthetic.prompts(new) == ["two"]
+    assert histories.prompts(new) == ["second"]
     for row in store.log.rows():
         if row.sha256 is not None:
             assert new.file(row.sha256).read_bytes() == store.file(row.sha256).read_bytes()
@@ -94,10 +93,10 @@ def test_a_tag_and_an_older_state_are_exported_without_what_came_later(
     landed = import_(tmp_path / "v1", tmp_path / "new")
     new = Store(tmp_path / "new")
     assert landed.branch == new.history.branch == "v1"
-    assert synthetic.prompts(new) == ["one", "two"]
+    assert histories.prompts(new) == ["one", "second"]
     manifest = export(store, tmp_path / "older", "HEAD~2")
     assert manifest.branch == store.history.resolve("HEAD~2")[:10]
-    assert manifest.files == 2  # the settings' and one edit's
+    assert manifest.files == 1
 
 
 def test_signatures_come_along_and_replace_none(store: Store, tmp_path: Path) -> None:
@@ -118,19 +117,19 @@ def test_signatures_come_along_and_replace_none(store: Store, tmp_path: Path) ->
 
 def test_a_branch_that_only_went_on_is_followed(store: Store, file: Path, tmp_path: Path) -> None:
     import_(file, tmp_path / "new")
-    synthetic.teach(store, "three")
+    histories.teach(store, "three")
     export(store, tmp_path / "more.memoir")
     landed = import_(tmp_path / "more.memoir", tmp_path / "new")
     assert (landed.branch, landed.how, landed.rows) == ("main", "fast-forward", 2)
-    assert synthetic.prompts(Store(tmp_path / "new")) == ["two", "three"]
+    assert histories.prompts(Store(tmp_path / "new")) == ["second", "three"]
 
 
 def test_what_is_here_already_changes_nothing(store: Store, file: Path) -> None:
-    synthetic.teach(store, "three")
-    before = synthetic.state(store)
+    histories.teach(store, "three")
+    before = histories.state(store)
     landed = import_(file, store.folder)
     assert (landed.branch, landed.how, landed.rows, landed.bytes) == ("main", "up to date", 0, 0)
-    assert synthetic.state(store) == before
+    assert histories.state(store) == before
 
 
 def test_another_way_comes_in_aside_and_ours_stays(
@@ -138,13 +137,13 @@ def test_another_way_comes_in_aside_and_ours_stays(
 ) -> None:
     import_(file, tmp_path / "new")
     new = Store(tmp_path / "new")
-    synthetic.teach(store, "theirs")
-    synthetic.teach(new, "ours")
+    histories.teach(store, "theirs")
+    histories.teach(new, "ours")
     export(store, tmp_path / "more.memoir")
     landed = import_(tmp_path / "more.memoir", new.folder)
     assert (landed.branch, landed.how) == ("imported/main", "aside")
-    assert synthetic.prompts(new) == ["two", "ours"]
-    assert synthetic.prompts(new, landed.tip) == ["two", "theirs"]
+    assert histories.prompts(new) == ["second", "ours"]
+    assert histories.prompts(new, landed.tip) == ["second", "theirs"]
     assert import_(tmp_path / "more.memoir", new.folder).how == "up to date"
 
 
@@ -156,11 +155,11 @@ def test_a_third_way_does_not_take_the_place_of_a_second_that_was_not_merged(
     for name in ("second", "third"):
         export_from = tmp_path / name
         import_(file, export_from)
-        synthetic.teach(Store(export_from), name)
+        histories.teach(Store(export_from), name)
         export(Store(export_from), tmp_path / f"{name}.memoir")
-    synthetic.teach(new, "ours")
+    histories.teach(new, "ours")
     import_(tmp_path / "second.memoir", new.folder)
-    before = synthetic.state(new)
+    before = histories.state(new)
     with pytest.raises(StoreError) as refused:
         import_(tmp_path / "third.memoir", new.folder)
     assert str(refused.value) == (
@@ -168,7 +167,7 @@ def test_a_third_way_does_not_take_the_place_of_a_second_that_was_not_merged(
         "has; nothing was taken in. Merge them (memoir merge imported/main) or delete it (memoir "
         "branch --delete imported/main --force), then try again."
     )
-    assert synthetic.state(new) == before
+    assert histories.state(new) == before
     new.move("branch/imported/main", None, "branch")
     assert import_(tmp_path / "third.memoir", new.folder).how == "aside"
 
@@ -186,16 +185,16 @@ def test_a_tensor_file_that_went_missing_is_brought_back(store: Store, file: Pat
 
 
 def test_a_store_of_another_model_is_left_alone(file: Path, tmp_path: Path) -> None:
-    other = synthetic.bound(tmp_path / "other", "cd" * 32)
-    before = synthetic.state(other)
+    other = histories.bound(tmp_path / "other", "cd" * 32)
+    before = histories.state(other)
     with pytest.raises(WrongModel) as refused:
         import_(file, other.folder)
     assert str(refused.value) == (
-        f"{file} is about tiny in float32 (weights abababababab), but the store {other.folder} is "
+        f"{file} is about tiny in float32 (weights 0), but the store {other.folder} is "
         "about tiny in float32 (weights cdcdcdcdcdcd); nothing was taken in. Take it into a store of "
         "its own: --store with a new folder."
     )
-    assert synthetic.state(other) == before
+    assert histories.state(other) == before
 
 
 def test_an_empty_store_takes_in_any_model(file: Path, tmp_path: Path) -> None:
@@ -328,7 +327,7 @@ def _not_in_force(manifest: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 
 
 def _twice(manifest: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    there = next(row["id"] for row in rows if row["body"].get("prompt") == "two")
+    there = next(row["id"] for row in rows if row["body"].get("prompt") == "second")
     _on_top(manifest, rows, add=[there])
 
 
@@ -365,8 +364,8 @@ def _plain(row: Row) -> dict[str, Any]:
 def test_a_bundle_that_was_tampered_with_is_refused(
     file: Path, tmp_path: Path, change: Callable[..., None], why: str
 ) -> None:
-    store = synthetic.bound(tmp_path / "mine")
-    before = synthetic.state(store)
+    store = histories.bound(tmp_path / "mine")
+    before = histories.state(store)
     given = _rewritten(file, tmp_path, change)
     for folder in (tmp_path / "new", store.folder):
         with pytest.raises(BadTransfer) as refused:
@@ -374,7 +373,7 @@ def test_a_bundle_that_was_tampered_with_is_refused(
         assert why in str(refused.value)
         assert "othing was taken in" in str(refused.value)
     assert not (tmp_path / "new").exists()
-    assert synthetic.state(store) == before
+    assert histories.state(store) == before
 
 
 def test_a_tensor_file_that_is_left_out_or_exchanged_is_refused(file: Path, tmp_path: Path) -> None:

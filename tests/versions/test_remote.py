@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import synthetic
+import histories
 from fake_hub import FakeHub
 from memoir.errors import (
     BadInput,
@@ -39,8 +39,8 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
 @pytest.fixture
 def ours(tmp_path: Path) -> Store:
     """A store with an edit."""
-    store = synthetic.bound(tmp_path / "ours")
-    synthetic.teach(store, "one")
+    store = histories.bound(tmp_path / "ours")
+    histories.teach(store, "one")
     return store
 
 
@@ -63,7 +63,7 @@ def sent(remote: Remote) -> list[str]:
 
 
 def test_a_pulled_store_has_the_same_ids_and_files(ours: Store, theirs: Store) -> None:
-    assert synthetic.ids(theirs.log.rows()) == synthetic.ids(ours.log.rows())
+    assert histories.ids(theirs) == histories.ids(ours)
     assert theirs.history.refs == {"branch/main": ours.history.tip()}
     (edit,) = theirs.live()
     assert edit.sha256 is not None
@@ -72,7 +72,7 @@ def test_a_pulled_store_has_the_same_ids_and_files(ours: Store, theirs: Store) -
 
 def test_only_what_is_missing_travels(ours: Store, theirs: Store, remote: Remote) -> None:
     before = sent(remote)
-    synthetic.teach(ours, "two!")
+    histories.teach(ours, "two!")
     done = push(ours, remote)
     assert (done.rows, done.files) == (2, 1)  # the edit and its commit
     assert len(sent(remote)) == len(before) + 2
@@ -87,15 +87,15 @@ def test_only_what_is_missing_travels(ours: Store, theirs: Store, remote: Remote
     landed = pull(theirs.folder, remote)
     assert (landed.how, landed.rows) == ("fast-forward", 2)
     assert len(set(fetched)) == 2  # the pack and the tensor file
-    assert synthetic.prompts(theirs) == ["one", "two!"]
+    assert histories.prompts(theirs) == ["one", "two!"]
 
 
 def test_pushing_and_pulling_again_does_nothing(ours: Store, theirs: Store, remote: Remote) -> None:
-    before, files = synthetic.state(theirs), sent(remote)
+    before, files = histories.state(theirs), sent(remote)
     done = push(ours, remote)
     assert (done.before, done.rows, done.files) == (done.tip, 0, 0)
     assert pull(theirs.folder, remote).how == "up to date"
-    assert (synthetic.state(theirs), sent(remote)) == (before, files)
+    assert (histories.state(theirs), sent(remote)) == (before, files)
 
 
 def test_signatures_travel_with_their_commits(ours: Store, remote: Remote, tmp_path: Path) -> None:
@@ -108,30 +108,30 @@ def test_signatures_travel_with_their_commits(ours: Store, remote: Remote, tmp_p
 
 
 def test_a_branch_is_pulled_without_the_others(ours: Store, theirs: Store, remote: Remote) -> None:
-    synthetic.branch(ours, "work")
-    synthetic.teach(ours, "work")
+    histories.new_branch(ours, "work")
+    histories.teach(ours, "work")
     push(ours, remote)
     ours.move("HEAD", "main", "switch")
-    synthetic.teach(ours, "main")
+    histories.teach(ours, "main")
     push(ours, remote)
     pull(theirs.folder, remote)
-    assert synthetic.prompts(theirs) == ["one", "main"]
+    assert histories.prompts(theirs) == ["one", "main"]
     assert "work" not in [row.body.get("prompt") for row in theirs.log.rows()]
     landed = pull(theirs.folder, remote, "work")
     assert (landed.branch, landed.how) == ("team/work", "aside")
-    assert synthetic.prompts(theirs, landed.tip) == ["one", "work"]
+    assert histories.prompts(theirs, landed.tip) == ["one", "work"]
 
 
 def test_a_new_name_of_a_known_commit_sends_no_rows(ours: Store, remote: Remote) -> None:
     push(ours, remote)
-    synthetic.branch(ours, "work")
+    histories.new_branch(ours, "work")
     done = push(ours, remote)
     assert (done.branch, done.before, done.rows) == ("work", None, 0)
 
 
 def test_what_was_removed_here_is_fetched_again(ours: Store, theirs: Store, remote: Remote) -> None:
     """Rows stay when a branch is deleted and its files are collected; a pull brings the files back."""
-    synthetic.teach(ours, "two!")
+    histories.teach(ours, "two!")
     push(ours, remote)
     tip = theirs.history.tip()
     pull(theirs.folder, remote)
@@ -150,9 +150,9 @@ def test_what_was_removed_here_is_fetched_again(ours: Store, theirs: Store, remo
 def test_a_push_that_would_lose_commits_is_rejected(
     ours: Store, theirs: Store, remote: Remote
 ) -> None:
-    synthetic.teach(theirs, "theirs")
+    histories.teach(theirs, "theirs")
     push(theirs, remote)
-    synthetic.teach(ours, "ours")
+    histories.teach(ours, "ours")
     files = sent(remote)
     with pytest.raises(PushRejected) as refused:
         push(ours, remote)
@@ -164,9 +164,9 @@ def test_a_push_that_would_lose_commits_is_rejected(
 
 
 def test_both_sides_meet_by_pull_merge_and_push(ours: Store, theirs: Store, remote: Remote) -> None:
-    synthetic.teach(theirs, "theirs")
+    histories.teach(theirs, "theirs")
     push(theirs, remote)
-    synthetic.teach(ours, "ours")
+    histories.teach(ours, "ours")
     landed = pull(ours.folder, remote)
     assert (landed.branch, landed.how) == ("team/main", "aside")
     (theirs_edit,) = [row for row in ours.live(landed.tip) if row.body["prompt"] == "theirs"]
@@ -175,7 +175,7 @@ def test_both_sides_meet_by_pull_merge_and_push(ours: Store, theirs: Store, remo
     ours.commit([theirs_edit], parents=[tip, landed.tip], why="merge")
     push(ours, remote)
     assert pull(theirs.folder, remote).how == "fast-forward"
-    assert synthetic.prompts(theirs) == synthetic.prompts(ours) == ["one", "ours", "theirs"]
+    assert histories.prompts(theirs) == histories.prompts(ours) == ["one", "ours", "theirs"]
 
 
 def _meanwhile(remote: Remote, act: Callable[[], object]) -> None:
@@ -193,32 +193,32 @@ def _meanwhile(remote: Remote, act: Callable[[], object]) -> None:
 def test_of_two_pushes_at_once_the_later_is_rejected(
     ours: Store, theirs: Store, remote: Remote, tmp_path: Path
 ) -> None:
-    synthetic.teach(ours, "ours")
-    synthetic.teach(theirs, "theirs")
+    histories.teach(ours, "ours")
+    histories.teach(theirs, "theirs")
     _meanwhile(remote, lambda: push(theirs, remote))
     with pytest.raises(PushRejected):
         push(ours, remote)
     pull(tmp_path / "third", remote)
-    assert synthetic.prompts(Store(tmp_path / "third")) == ["one", "theirs"]
+    assert histories.prompts(Store(tmp_path / "third")) == ["one", "theirs"]
 
 
 def test_pushes_of_two_branches_at_once_both_arrive(
     ours: Store, theirs: Store, remote: Remote, tmp_path: Path
 ) -> None:
-    synthetic.branch(ours, "work")
-    synthetic.teach(ours, "ours")
-    synthetic.teach(theirs, "theirs")
+    histories.new_branch(ours, "work")
+    histories.teach(ours, "ours")
+    histories.teach(theirs, "theirs")
     _meanwhile(remote, lambda: push(theirs, remote))
     push(ours, remote)
     pull(tmp_path / "third", remote)
     pull(tmp_path / "third", remote, "work")
     third = Store(tmp_path / "third")
-    assert synthetic.prompts(third) == ["one", "theirs"]
-    assert synthetic.prompts(third, third.history.resolve("team/work")) == ["one", "ours"]
+    assert histories.prompts(third) == ["one", "theirs"]
+    assert histories.prompts(third, third.history.resolve("team/work")) == ["one", "ours"]
 
 
 def test_two_first_pushes_at_once_lose_nothing(ours: Store, remote: Remote, tmp_path: Path) -> None:
-    other = synthetic.bound(tmp_path / "other")
+    other = histories.bound(tmp_path / "other")
     _meanwhile(remote, lambda: push(other, remote))
     with pytest.raises(PushRejected):
         push(ours, remote)
@@ -228,8 +228,8 @@ def test_processes_that_push_at_once_all_arrive(ours: Store, tmp_path: Path) -> 
     names = [f"work-{number}" for number in range(4)]
     for name in names:
         ours.move("HEAD", "main", "switch")
-        synthetic.branch(ours, name)
-        synthetic.teach(ours, name)
+        histories.new_branch(ours, name)
+        histories.teach(ours, name)
     team = tmp_path / "team"
     code = (
         "import sys; from memoir.store import Store; from memoir.versions.push import push; "
@@ -244,7 +244,7 @@ def test_processes_that_push_at_once_all_arrive(ours: Store, tmp_path: Path) -> 
     remote = FolderRemote(str(team))
     for name in names:
         landed = pull(tmp_path / "new", remote, name)
-        assert synthetic.prompts(Store(tmp_path / "new"), landed.tip) == ["one", name]
+        assert histories.prompts(Store(tmp_path / "new"), landed.tip) == ["one", name]
 
 
 def test_a_push_that_is_always_overtaken_gives_up(ours: Store, remote: Remote) -> None:
@@ -260,16 +260,16 @@ def test_a_remote_of_another_model_is_left_alone(
     ours: Store, remote: Remote, tmp_path: Path
 ) -> None:
     push(ours, remote)
-    other = synthetic.bound(tmp_path / "other", "cd" * 32)
-    synthetic.branch(other, "work")
+    other = histories.bound(tmp_path / "other", "cd" * 32)
+    histories.new_branch(other, "work")
     with pytest.raises(
         WrongModel, match=r"about tiny in float32; nothing was pushed\. Push to another"
     ):
         push(other, remote)
-    before = synthetic.state(other)
+    before = histories.state(other)
     with pytest.raises(WrongModel, match="nothing was taken in"):
         pull(other.folder, remote, "main")
-    assert synthetic.state(other) == before
+    assert histories.state(other) == before
 
 
 def test_unknown_branches_are_met_with_those_there_are(
@@ -304,9 +304,9 @@ def test_a_damaged_remote_is_refused_whole(
     push(ours, remote)
     pull(tmp_path / "theirs", remote)
     theirs = Store(tmp_path / "theirs")
-    synthetic.teach(ours, "two!")
+    histories.teach(ours, "two!")
     push(ours, remote)
-    before = synthetic.state(theirs)
+    before = histories.state(theirs)
     folder = tmp_path / "team"
     paths = [folder / what] if what == "refs.json" else list((folder / what).iterdir())
     for path in paths:
@@ -314,7 +314,7 @@ def test_a_damaged_remote_is_refused_whole(
     with pytest.raises((BadTransfer, RemoteUnavailable)) as refused:
         pull(theirs.folder, remote)
     assert str(folder) in str(refused.value)
-    assert synthetic.state(theirs) == before
+    assert histories.state(theirs) == before
 
 
 def test_a_remote_that_lacks_a_pack_is_refused(ours: Store, tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_a_push_that_died_is_made_good_by_the_next(
     assert not (tmp_path / "team" / "refs.json").exists()
     push(ours, remote)
     pull(tmp_path / "new", remote)
-    assert synthetic.prompts(Store(tmp_path / "new")) == ["one"]
+    assert histories.prompts(Store(tmp_path / "new")) == ["one"]
 
 
 def _dies(*_given: object, **_more: object) -> None:
@@ -395,9 +395,10 @@ def test_many_files_are_pushed_to_a_hub_in_several_commits(
     ours: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memoir.versions.remote_hub.AT_ONCE", 2)
-    synthetic.teach(ours, "two!", "three")
+    histories.teach(ours, "two!")
+    histories.teach(ours, "three")
     hub = FakeHub(tmp_path / "hub")
     push(ours, HubRemote("ada/team", hub))
     assert hub.commits == 4  # the repository's first one, and three of two files each
     pull(tmp_path / "new", HubRemote("ada/team", hub))
-    assert synthetic.prompts(Store(tmp_path / "new")) == ["one", "two!", "three"]
+    assert histories.prompts(Store(tmp_path / "new")) == ["one", "two!", "three"]

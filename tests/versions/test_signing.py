@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import synthetic
+import histories
 from memoir.editor import Editor
 from memoir.errors import BadInput, SigningFailed, UnknownName
 from memoir.store import Store, signatures
@@ -47,8 +47,8 @@ def allowed(tmp_path: Path, key: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """One with two commits."""
-    store = synthetic.bound(tmp_path / "store")
-    synthetic.teach(store, "one")
+    store = histories.bound(tmp_path / "store")
+    histories.teach(store, "one")
     return store
 
 
@@ -146,13 +146,13 @@ def test_what_cannot_be_signed_is_not_committed(store: Store, tmp_path: Path) ->
     store.log.configure("user.signing-key", str(tmp_path / "lost"))
     before = store.history.tip()
     with pytest.raises(SigningFailed) as refused:
-        synthetic.teach(store, "two")
+        histories.teach(store, "two")
     assert str(refused.value) == (
         f"there is no signing key {tmp_path / 'lost'}, so nothing was signed or committed. Make one "
         "with ssh-keygen -t ed25519, or name another: memoir config user.signing-key FILE"
     )
     assert store.history.tip() == before
-    assert synthetic.prompts(store) == ["one"]
+    assert histories.prompts(store) == ["one"]
 
 
 # ---------------------------------------------------------------------- what is refused

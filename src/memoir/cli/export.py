@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -31,10 +32,11 @@ def run(
     memoir import takes it in elsewhere: the same edits by the same ids, bit for bit.
     """
     with reporting_errors(json):
-        from memoir.store import Store, short
+        from memoir.store import short
         from memoir.versions.bundle import export
 
-        done = export(Store(store), file, ref)
+        with opening.folder(store) as opened:
+            done = export(opened, file, ref)
     size = file.stat().st_size
     if json:
         print_json({"file": str(file), "bytes": size, **asdict(done)})

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -33,12 +34,12 @@ def run(
     Refused if the remote's branch has commits that yours lacks: pull and merge them first.
     """
     with reporting_errors(json):
-        from memoir.store import Store, short
+        from memoir.store import short
         from memoir.versions.push import push
         from memoir.versions.remote import remote_at
 
-        with err.status(f"pushing to {remote}"):
-            done = push(Store(store), remote_at(remote), branch)
+        with opening.folder(store) as opened, err.status(f"pushing to {remote}"):
+            done = push(opened, remote_at(remote), branch)
     if json:
         print_json({"remote": remote, **asdict(done)})
     elif done.before == done.tip:

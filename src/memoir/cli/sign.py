@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -34,10 +35,11 @@ def run(
     A store whose setting user.signing-key names a key signs every new commit by itself.
     """
     with reporting_errors(json):
-        from memoir.store import Store, short
+        from memoir.store import short
         from memoir.versions.signing import sign
 
-        rows = sign(Store(store), refs or ["HEAD"], key)
+        with opening.folder(store) as opened:
+            rows = sign(opened, refs or ["HEAD"], key)
     if json:
         print_json([row.id for row in rows])
         return

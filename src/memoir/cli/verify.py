@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -43,11 +44,10 @@ def run(
 
     Exits with 1 if one is bad: altered, or not by an allowed signer.
     """
-    with reporting_errors(json), progress_bars() as progress:
-        from memoir.store import Store
+    with reporting_errors(json), progress_bars() as progress, opening.folder(store) as opened:
         from memoir.versions.signing import verify
 
-        verdicts = verify(Store(store), ref, allowed_signers, progress)
+        verdicts = verify(opened, ref, allowed_signers, progress)
     if json:
         print_json(
             [

@@ -327,11 +327,11 @@ class Store:
         """
         note = note or Note()
         with self.writing():
-            history = self.history
+            history, config = self.history, self.log.config()
             tip = history.tip()
             body = {
                 "parents": list(parents) if parents is not None else [tip] if tip else [],
-                "author": note.author or author(self.log.config().get(USER)),
+                "author": note.author or author(config.get(USER)),
                 "message": note.message,
                 "settings": settings.id if settings else None,
                 "add": [row.id for row in add],
@@ -343,7 +343,7 @@ class Store:
             known = self.log.get(row.id for row in rows)
             new = [row for row in rows if row.id not in known]
             moves = [(f"branch/{history.branch}", commit.id, why)]
-            key = self.log.config().get(signatures.KEY)
+            key = config.get(signatures.KEY)
             signed = {commit.id: signatures.sign(commit, key)} if key else {}
             return self.log.append([*new, commit], moves, signed)[-1]
 

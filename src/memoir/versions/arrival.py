@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,11 +82,12 @@ def take_in(folder: str | Path, arrival: Arrival, side: str, why: str) -> Landed
             checked_name(name)
     except BadInput as error:
         raise BadTransfer(f"{arrival.where}: {error} Nothing was taken in.") from error
-    store = Store(folder) if Store.exists(folder) else None
-    history = _checked(arrival, store)
-    opened = store or Store.create(folder)
-    with opened.writing():
-        return _landed(opened, arrival, history, side, why)
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(Store(folder))) if Store.exists(folder) else None
+        history = _checked(arrival, store)
+        opened = store or stack.enter_context(closing(Store.create(folder)))
+        with opened.writing():
+            return _landed(opened, arrival, history, side, why)
 
 
 def _landed(store: Store, arrival: Arrival, history: History, side: str, why: str) -> Landed:

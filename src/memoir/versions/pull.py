@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 from memoir.errors import BadTransfer, RemoteUnavailable, UnknownName
 from memoir.store import History, Store, short
-from memoir.store.history import MAIN
 from memoir.versions.arrival import Arrival, Landed, take_in
 from memoir.versions.pack import Pack, joined, read
 from memoir.versions.remote import PackName, Remote, read_refs, rows_path, tensors_path
@@ -29,9 +29,12 @@ def pull(folder: str | Path, remote: Remote, branch: str | None = None) -> Lande
         WrongModel: the remote is about another model than the store.
         RemoteUnavailable: it cannot be reached, or holds nothing.
     """
-    store = Store(folder) if Store.exists(folder) else None
+    history = History()
+    if Store.exists(folder):
+        with closing(Store(folder)) as store:
+            history = store.history
     version, refs = read_refs(remote)
-    name = branch or (store.history.branch if store is not None else MAIN)
+    name = branch or history.branch
     if not refs.branches:
         raise RemoteUnavailable(
             f"nothing was pushed to {remote.address}, or you may not see it. Check the address, and "
@@ -42,7 +45,6 @@ def pull(folder: str | Path, remote: Remote, branch: str | None = None) -> Lande
             "branch", name, refs.branches, f"Looked for in {remote.address}; push it there first."
         )
     tip = refs.branches[name]
-    history = store.history if store is not None else History()
     known = history.reachable()
     came = joined([_pack(remote, each, version) for each in refs.packs if each.tip not in known])
     whole = History()
