@@ -25,6 +25,7 @@ from memoir.errors import (
     WrongModel,
 )
 from memoir.store import Row, Store
+from memoir.versions import fsck
 from memoir.versions.bundle import export, import_
 
 
@@ -56,6 +57,7 @@ def test_a_new_store_has_the_same_history_by_the_same_ids(
     assert (landed.branch, landed.tip, landed.how) == ("main", tip, "created")
     assert histories.ids(new) == histories.ids(store)
     assert new.history.refs == {"branch/main": tip}
+    assert fsck.check(new) == []
     assert histories.prompts(new) == ["second"]
     for row in store.log.rows():
         if row.sha256 is not None:
