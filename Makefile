@@ -21,7 +21,7 @@ check: setup
 setup: .venv/.installed
 
 model: setup                ## fetch and prepare the default model, once
-	$(BIN)/memoir pull
+	$(BIN)/memoir fetch-model
 
 # pip itself comes from the machine, so that its own index settings apply.
 .venv/.installed: pyproject.toml constraints.txt

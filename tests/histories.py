@@ -20,11 +20,16 @@ SETTINGS = {
 }
 
 
-def bound(folder: Path) -> Store:
-    """A new store with settings, and no edits."""
+def bound(folder: Path, weights: str = "0") -> Store:
+    """A new store with settings, and no edits.
+
+    Args:
+        weights: hash of the model's.
+    """
     store = Store.create(folder)
+    identity = {"model": "tiny", "dtype": "float32", "hash": weights}
     with store.writing():
-        settings = store.row("settings", SETTINGS)
+        settings = store.row("settings", {**SETTINGS, "identity": identity})
         store.commit(settings=settings, note=Note("Bind", "memoir"), why="init")
     return store
 
@@ -59,3 +64,20 @@ def taught(folder: Path, said: Sequence[str]) -> tuple[Store, list[Row]]:
     """A store with edits of these prompts, a commit for each, and their rows."""
     store = bound(folder)
     return store, [teach(store, prompt) for prompt in said]
+
+
+def new_branch(store: Store, name: str) -> None:
+    """Make a branch at the tip and switch to it."""
+    store.move(f"branch/{name}", store.history.tip(), "branch")
+    store.move("HEAD", name, "switch")
+
+
+def state(store: Store) -> tuple[object, ...]:
+    """All that a store holds, to be compared."""
+    files = sorted(path.name for path in (store.folder / "tensors").iterdir())
+    return store.log.rows(), store.log.moves(), store.log.signatures(), files
+
+
+def ids(store: Store) -> set[str]:
+    """Ids of all rows."""
+    return {row.id for row in store.log.rows()}

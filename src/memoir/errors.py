@@ -13,6 +13,8 @@
     ├── ModelUnavailable      weights could not be fetched, verified or loaded
     ├── JudgeUnavailable      the judging model gave no verdict
     ├── MissingExtra          an optional dependency is not installed
+    ├── SigningFailed         no signature could be made or looked at
+    ├── NotMergeable          edits that no change of the model's weights can say
     ├── RunError              a benchmark run could not go on; its finished records stay
     │   ├── OtherRun          the run file belongs to another protocol or plan
     │   ├── RunBusy           another process is at work on the same run
@@ -25,6 +27,9 @@
         ├── StoreFull         the disk took no more
         ├── CheckFailed       a change breaks something that must hold
         ├── MergeConflict     two branches give one fact different answers
+        ├── BadTransfer       what came from elsewhere is damaged, or is not memoir's
+        ├── RemoteUnavailable a remote could not be reached, read or written
+        ├── PushRejected      a remote has commits that this store lacks
         └── StoreDamaged      a file is missing, truncated or altered
 
 Every message says what happened, what was given, what is allowed, and what to do next.
@@ -108,6 +113,14 @@ class MissingExtra(MemoirError):
     """An optional dependency is not installed; the message names the command that installs it."""
 
 
+class SigningFailed(MemoirError):
+    """No signature could be made or looked at: the key, or the program that works with it, is amiss."""
+
+
+class NotMergeable(MemoirError):
+    """No change of the model's weights says what these edits say."""
+
+
 class RunError(MemoirError):
     """A benchmark run could not go on; its finished records stay."""
 
@@ -162,6 +175,18 @@ class MergeConflict(StoreError):
     def __init__(self, message: str, conflicts: Sequence[object] = ()) -> None:
         super().__init__(message)
         self.conflicts = tuple(conflicts)
+
+
+class BadTransfer(StoreError):
+    """What came from elsewhere is damaged, or is not memoir's; nothing was taken in."""
+
+
+class RemoteUnavailable(StoreError):
+    """A remote could not be reached, read or written."""
+
+
+class PushRejected(StoreError):
+    """The remote has commits that this store lacks; nothing was pushed."""
 
 
 class StoreDamaged(StoreError):

@@ -15,10 +15,10 @@ from memoir import methods, moments
 from memoir.store import short
 
 VERBS = [
-    *("pull", "init", "calibrate", "edit", "ask", "check", "blame"),
+    *("fetch-model", "init", "calibrate", "edit", "ask", "check", "blame", "merge-weights"),
     *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
-    *("fsck", "gc"),
-    *("config", "watch", "methods", "stats", "data", "demo"),
+    *("export", "import", "push", "pull", "sign", "verify", "fsck", "gc", "config", "watch"),
+    *("methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"
 

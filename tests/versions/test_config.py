@@ -27,6 +27,7 @@ def test_every_setting_has_a_default_and_keeps_what_it_is_given(store: Store) ->
         "gate.suite": None,
         "user.name": None,
         "user.signing-key": None,
+        "signing.allowed-signers": None,
     }
     for given, kept in (("yes", True), ("Off", False), ("true", True), ("0", False)):
         assert config.put(store, "gate.on-commit", given) is kept
@@ -50,7 +51,7 @@ def test_a_path_holds_from_any_folder(store: Store, tmp_path: Path) -> None:
             "x",
             UnknownName,
             "no setting 'user.nam'. Did you mean 'user.name'? Available: gate.on-commit, gate.suite, "
-            "user.name, user.signing-key. See: memoir config",
+            "signing.allowed-signers, user.name, user.signing-key. See: memoir config",
         ),
         ("gate.on-commit", "maybe", BadInput, "gate.on-commit is true or false, not 'maybe'."),
         (

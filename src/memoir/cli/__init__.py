@@ -16,20 +16,27 @@ from memoir.cli import (
     demo,
     diff,
     edit,
+    export,
+    fetch_model,
     fsck,
     gc,
+    import_,
     init,
     log,
     merge,
+    merge_weights,
     methods,
     pull,
+    push,
     reset,
     revert,
     show,
+    sign,
     stats,
     status,
     switch,
     tag,
+    verify,
     watch,
 )
 
@@ -41,12 +48,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MODELS = (pull, init, calibrate, edit, ask, check, blame)
+MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
+SHARING = (export, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)
 OTHERS = (methods, stats, data, demo)
-for verb in (*MODELS, *HISTORY, *STORE, *OTHERS):
-    name = verb.__name__.rsplit(".", 1)[-1]
+for verb in (*MODELS, *HISTORY, *SHARING, *STORE, *OTHERS):
+    name = verb.__name__.rsplit(".", 1)[-1].strip("_").replace("_", "-")
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 
 app.add_typer(bench.app, name="bench")

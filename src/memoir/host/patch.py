@@ -79,6 +79,7 @@ class Patch:
     """
 
     def __init__(self, host: Host, layers: Sequence[int]) -> None:
+        self._model = host.model
         self._sites = {layer: find_site(host.model, layer) for layer in sorted(set(layers))}
         for site in self._sites.values():
             _check(site)
@@ -105,6 +106,10 @@ class Patch:
         for layer, site in self._sites.items():
             site.weight.data = self._base[layer]
         self._live.clear()
+
+    def merged(self) -> dict[str, Tensor]:
+        """All weights of the model with the changes, by their names in a checkpoint."""
+        return dict(self._model.state_dict())
 
     def base(self, layer: int) -> Float[Tensor, "d_out d_in"]:
         """A layer's own weight."""

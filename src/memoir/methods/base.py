@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from memoir.errors import EditRefused
+from memoir.errors import EditRefused, NotMergeable
 from memoir.host import Host
 from memoir.host.patch import Patch
 from memoir.host.scoped import Scope
@@ -31,6 +31,7 @@ from memoir.types import Edit, Match, Progress, no_progress
 
 Need = Literal["subject", "statistics", "background"]
 Batch = Literal["one by one", "side by side", "together"]
+Merges = Literal["exact", "rounded", "no"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class Method(Protocol):
         batch: how edits that are given at once are made: ``one by one``, each on what those before it
             left; ``side by side``, none seeing the others; or ``together``, in one solution.
         storage: what one edit keeps, in words.
+        merges: whether an ordinary checkpoint can say what edits do: ``exact``, they are a change of
+            weights; ``rounded``, they can be added to the weights, which rounds; or ``no``, they act on
+            some prompts only.
     """
 
     Config: ClassVar[type]
@@ -109,6 +113,7 @@ class Method(Protocol):
     needs: ClassVar[tuple[Need, ...]]
     batch: ClassVar[Batch]
     storage: ClassVar[str]
+    merges: ClassVar[Merges]
 
     config: Any
     attachment: Attached
@@ -140,6 +145,10 @@ class Method(Protocol):
     def verdicts(self, route: Any) -> list[Match]:
         """What the router decided for each row of a batch, from its scope's route."""
 
+    def merged(self) -> dict[str, Tensor]:
+        """The weights of a model that answers as the edited one does, by their names in a checkpoint;
+        asked only where ``merges`` is not ``no``."""
+
     def close(self) -> None:
         """Leave the model as it was before the method was bound to it."""
 
@@ -150,6 +159,7 @@ class Usual:
 
     attachment: Attached
     edits_apart: bool = False
+    merges: ClassVar[Merges] = "no"
 
     @classmethod
     def prepare(cls, host: Host, config: Any, progress: Progress = no_progress) -> Prepared:
@@ -169,6 +179,11 @@ class Usual:
         matches: list[Match] = [] if route is None else route.matches
         return matches
 
+    def merged(self) -> dict[str, Tensor]:
+        raise NotMergeable(
+            "edits of this method act on some prompts only; no weights can say that."
+        )
+
 
 class Summing(Usual):
     """What methods have in common whose changes add up, to weights or to an adapter."""
@@ -184,8 +199,13 @@ class Summing(Usual):
     def remove(self, id: str) -> None:
         self.attachment.remove(id)
 
+    def merged(self) -> dict[str, Tensor]:
+        return self.attachment.merged()
+
 
 class Patching(Summing):
     """What methods that change weights have in common: their changes are a :class:`Patch`'s."""
+
+    merges: ClassVar[Merges] = "exact"
 
     attachment: Patch

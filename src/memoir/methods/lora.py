@@ -30,7 +30,7 @@ from memoir.adapting import adapt
 from memoir.errors import EditRefused
 from memoir.host import Host
 from memoir.host.summed_adapter import SummedAdapter, added
-from memoir.methods.base import Batch, Change, Need, Prepared, Summing
+from memoir.methods.base import Batch, Change, Merges, Need, Prepared, Summing
 from memoir.types import Edit, Progress, no_progress
 
 
@@ -67,6 +67,7 @@ class Lora(Summing):
     needs: ClassVar[tuple[Need, ...]] = ()
     batch: ClassVar[Batch] = "one by one"
     storage: ClassVar[str] = "two thin matrices for each adapted layer"
+    merges: ClassVar[Merges] = "rounded"
 
     attachment: SummedAdapter
 

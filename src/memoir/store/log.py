@@ -102,9 +102,15 @@ class Log:
     # ------------------------------------------------------------------ writing
 
     def append(
-        self, rows: Sequence[Row], moves: Sequence[tuple[str, str | None, str]]
+        self,
+        rows: Sequence[Row],
+        moves: Sequence[tuple[str, str | None, str]],
+        signatures: Mapping[str, str] | None = None,
     ) -> list[Row]:
         """Add rows, and moves as (ref, target, why), all of them or none; durable when this returns.
+
+        Args:
+            signatures: of commits that have none yet.
 
         Raises:
             StoreFull: the disk took no more; the log is as it was.
@@ -113,6 +119,9 @@ class Log:
             stored = [self._insert(row) for row in rows]
             for ref, target, why in moves:
                 self._move(ref, target, why)
+            self._database.executemany(
+                "INSERT OR IGNORE INTO signatures VALUES (?, ?)", (signatures or {}).items()
+            )
         return stored
 
     def _insert(self, row: Row) -> Row:

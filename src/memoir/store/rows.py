@@ -79,16 +79,24 @@ class Move:
 
 def identity(kind: str, time: str, body: Mapping[str, Any], sha256: str | None) -> str:
     """The id of a row with this content."""
-    return _digest([kind, time, body, sha256])
+    return _sha256(canonical(kind, time, body, sha256))
+
+
+def canonical(kind: str, time: str, body: Mapping[str, Any], sha256: str | None) -> str:
+    """A row's content in the one way it is written to be hashed and signed."""
+    return _json([kind, time, body, sha256])
 
 
 def chained(before: str, ref: str, target: str | None, time: str, why: str) -> str:
     """The chain's next link."""
-    return _digest([before, ref, target, time, why])
+    return _sha256(_json([before, ref, target, time, why]))
 
 
-def _digest(content: Sequence[Any]) -> str:
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _json(content: Sequence[Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

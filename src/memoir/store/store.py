@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from memoir.errors import BadInput, NotAStore, StoreBusy, StoreDamaged, StoreError, UnknownName
+from memoir.store import signatures
 from memoir.store import tensors as tensor_files
 from memoir.store.history import History
 from memoir.store.log import Log
@@ -322,14 +323,15 @@ class Store:
 
         Raises:
             StoreFull: the disk took no more; the store is as it was.
+            SigningFailed: the store has a signing key, and it could not be used.
         """
         note = note or Note()
         with self.writing():
-            history = self.history
+            history, config = self.history, self.log.config()
             tip = history.tip()
             body = {
                 "parents": list(parents) if parents is not None else [tip] if tip else [],
-                "author": note.author or author(self.log.config().get(USER)),
+                "author": note.author or author(config.get(USER)),
                 "message": note.message,
                 "settings": settings.id if settings else None,
                 "add": [row.id for row in add],
@@ -341,7 +343,9 @@ class Store:
             known = self.log.get(row.id for row in rows)
             new = [row for row in rows if row.id not in known]
             moves = [(f"branch/{history.branch}", commit.id, why)]
-            return self.log.append([*new, commit], moves)[-1]
+            key = config.get(signatures.KEY)
+            signed = {commit.id: signatures.sign(commit, key)} if key else {}
+            return self.log.append([*new, commit], moves, signed)[-1]
 
     def move(self, ref: str, target: str | None, why: str) -> None:
         """Give a name to another commit, or take it away; HEAD takes a branch's name."""

@@ -8,7 +8,9 @@ from typing import Literal
 
 from memoir.errors import BadInput, UnknownName
 from memoir.store import Store
+from memoir.store.signatures import KEY
 from memoir.store.store import USER
+from memoir.versions.signing import ALLOWED
 
 Value = bool | str | None
 
@@ -34,7 +36,8 @@ KEYS = {
     "gate.on-commit": Key("bool", False, "whether every change is checked before it is committed"),
     "gate.suite": Key("path", None, "file of the probes that a check asks"),
     USER: Key("text", None, "author of commits, before the user's name on this machine"),
-    "user.signing-key": Key("path", None, "file of the key that commits are signed with"),
+    KEY: Key("path", None, "file of the key that commits are signed with"),
+    ALLOWED: Key("path", None, "file of names and keys whose signatures count"),
 }
 """Every setting there is."""
 
