@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock
+
 from memoir.errors import NotAStore, StoreDamaged, StoreError, StoreFull
 from memoir.store.migrations import FORMAT, migrate
 from memoir.store.rows import Move, Row, chained, now
@@ -94,6 +96,10 @@ class Log:
             raise explained(path, error) from error
         finally:
             database.close()
+
+    def lock(self, patience: float) -> BaseFileLock:
+        """The lock of all who write to this log."""
+        return FileLock(self._path.with_name("write.lock"), timeout=patience)
 
     # ------------------------------------------------------------------ writing
 

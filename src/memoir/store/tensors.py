@@ -31,11 +31,13 @@ def store(folder: Path, tensors: Mapping[str, Tensor]) -> str:
         StoreFull: the disk took no more; no file is left behind.
         StoreError: this user may not write there.
     """
-    return store_bytes(
-        folder,
-        safetensors.torch.save(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        ),
+    return store_bytes(folder, serialized(tensors))
+
+
+def serialized(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors as a safetensors file's content."""
+    return safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     )
 
 
