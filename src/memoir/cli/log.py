@@ -30,12 +30,14 @@ def run(
     with reporting_errors(json):
         from memoir.store import Store
 
-        entries = Store(store).entries()
+        opened = Store(store)
+        entries = opened.entries()
+        opened.close()
     shown = [entry for entry in entries if entry.status == "live" or not live]
     if json:
         print_json([plain(entry) for entry in shown])
         return
-    table = Table(title=escape(f"{store}: {len(shown)} edits"), title_justify="left")
+    table = Table(title=escape(f"{opened.folder}: {len(shown)} edits"), title_justify="left")
     table.add_column("id", no_wrap=True)
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("status")

@@ -90,7 +90,7 @@ class DatabaseFiles:
 
     A method reads tensors from mapped files, so a file is copied into the user's cache when it is asked
     for, and read there from then on. The copies are for reading only, verified each time they are
-    opened, shared by all stores, and may be deleted.
+    opened, shared by all stores, and may be deleted while no editor is open.
 
     Args:
         session: a connection to the database.
@@ -105,9 +105,11 @@ class DatabaseFiles:
         content = tensor_files.serialized(tensors)
         sha256 = hashlib.sha256(content).hexdigest()
         with self._session.transaction():
+            # What is there of it may be damaged, or cut into other parts.
+            self._session.run("DELETE FROM tensors WHERE sha256 = %s", (sha256,))
             for number, start in enumerate(range(0, len(content), PART)):
                 self._session.run(
-                    "INSERT INTO tensors VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                    "INSERT INTO tensors VALUES (%s, %s, %s)",
                     (sha256, number, content[start : start + PART]),
                 )
         return sha256

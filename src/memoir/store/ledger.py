@@ -10,11 +10,7 @@ from memoir.store.rows import Move, Row
 
 
 class Lock(Protocol):
-    """Held by the one process that is adding something; may be taken again by who has it.
-
-    Attributes:
-        timeout: seconds to wait for it.
-    """
+    """Held by the one process that is adding something; may be taken again by who has it."""
 
     @property
     def timeout(self) -> float:

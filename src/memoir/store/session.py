@@ -14,8 +14,15 @@ from psycopg.pq import TransactionStatus
 from memoir.errors import BadInput, StoreDamaged, StoreError, StoreFull
 from memoir.store.address import Address
 
-PATIENCE = 10
-"""Seconds to wait for a server to answer at all, unless the address says ``connect_timeout``."""
+_DEFAULTS: dict[str, str | int] = {
+    "application_name": "memoir",
+    "connect_timeout": 10,
+    # A connection whose other end has vanished is given up within a minute.
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""Options of a connection that the address does not give."""
 
 _SETTINGS = """
 SELECT set_config('search_path', %s, false),
@@ -47,16 +54,17 @@ class Session:
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         address = self.address
-        defaults: dict[str, str | int] = {"connect_timeout": PATIENCE, "application_name": "memoir"}
         try:
             given = conninfo_to_dict(address.server)
         except psycopg.ProgrammingError as error:
             raise BadInput(
                 f"{address} cannot be an address of a database: {_told(error)}."
             ) from None
-        more = {name: value for name, value in defaults.items() if name not in given}
+        more = {name: value for name, value in _DEFAULTS.items() if name not in given}
         try:
             connection = psycopg.connect(make_conninfo(address.server, **more), autocommit=True)
+            # Who waited for a lock sees what was added meanwhile.
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             connection.execute(_SETTINGS, (f'"{address.schema}"',))
         except psycopg.Error as error:
             raise StoreError(
