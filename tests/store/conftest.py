@@ -55,3 +55,11 @@ def stored(where: str) -> Iterator[Store]:
     store = Store.create(where)
     yield store
     store.close()
+
+
+@pytest.fixture
+def database(postgres: server.Server, schema: str) -> Iterator[Store]:
+    """An empty store in the database."""
+    store = Store.create(postgres.url(schema))
+    yield store
+    store.close()
