@@ -73,7 +73,11 @@ def later_ones(edits: Sequence[Edit]) -> list[int]:
 
 
 def _shown(each: Objection) -> dict[str, str]:
-    return {"kind": each.kind, "edit": f"{each.edit.prompt} → {each.edit.target}", "what": each.what}
+    return {
+        "kind": each.kind,
+        "edit": f"{each.edit.prompt} → {each.edit.target}",
+        "what": each.what,
+    }
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ FLOORS = {
     "errors": 0,
     "types": 0,
     "cache": 0,
+    "dates": 1,
     "core": 1,
     "host": 1,
     "surroundings": 1,

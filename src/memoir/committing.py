@@ -12,7 +12,7 @@ from memoir.errors import EditRefused, StoreError
 from memoir.fold import Fold
 from memoir.methods.base import Change
 from memoir.store import Row, taught
-from memoir.types import Edit, Note, Receipt
+from memoir.types import Edit, Note, Progress, Receipt, no_progress
 
 Review = Callable[[], None]
 """Looks at the editor with a change in force, and raises what shall keep it from being committed."""
@@ -86,6 +86,7 @@ class Committer:
         parents: Sequence[str] | None = None,
         why: str = "edit",
         review: Review | None = None,
+        progress: Progress = no_progress,
     ) -> Changed:
         """Commit everything as one change, or nothing.
 
@@ -97,9 +98,10 @@ class Committer:
             parents: of the commit; None for the branch's tip.
             why: the verb, for the record of moves.
             review: called when all is in force and before it is committed.
+            progress: called before each group is fitted.
 
         Raises:
-            EditRefused: the first edit that was refused.
+            EditRefused: the first edit that was refused, with its ``place``.
         """
         with self.changing():
             try:
@@ -107,7 +109,7 @@ class Committer:
                     self._fold.drop(id)
                 for row in add:
                     self._fold.take(row)
-                written = self._fitted(teach)
+                written = self._fitted(teach, progress)
                 if review is not None:
                     review()
                 rows = [*add, *(each.row for each in written)]
@@ -118,12 +120,15 @@ class Committer:
             self._fold.at = commit.id
             return Changed(commit, [self._receipt(each) for each in written])
 
-    def _fitted(self, groups: Sequence[Sequence[Edit]]) -> list[_Written]:
+    def _fitted(self, groups: Sequence[Sequence[Edit]], progress: Progress) -> list[_Written]:
         """Edits that are in force, each group fitted on top of those before, and not committed."""
-        done = []
+        done: list[_Written] = []
+        total = sum(map(len, groups))
         for group in groups:
+            progress("editing", len(done), total)
             for change in self._fold.method.fit(group):
                 if isinstance(change, EditRefused):
+                    change.place = len(done)
                     raise change
                 done.append(self._written(change))
                 self._fold.take(done[-1].row)

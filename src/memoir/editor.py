@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from memoir import methods
 from memoir.committing import Changed, Committer
+from memoir.dates import day
 from memoir.errors import EditRefused, StoreError
 from memoir.fold import Fold
 from memoir.host import Host
@@ -219,6 +220,7 @@ class Editor:
         *,
         note: Note | None = None,
         together: bool = False,
+        progress: Progress = no_progress,
     ) -> list[Receipt | EditRefused]:
         """Teach facts in order, as many side by side as the method's settings say.
 
@@ -230,22 +232,27 @@ class Editor:
             on_done: called with each result as soon as it is durable.
             note: who changes this, and why.
             together: commit all of them as one change, or none: the first that is refused is raised.
+            progress: called as edits are fitted.
 
         Raises:
+            BadInput: a fact cannot be encoded, or the day it expires is none.
             StoreError: what this editor looks at is not the branch in use.
         """
         todo = list(edits)
         for edit in todo:
             self.host.encode(edit.prompt, edit.target)
+            if edit.expires is not None:
+                day(edit.expires, "expires")
         size = getattr(self.method.config, "batch_size", 1)
         batches = [todo[start : start + size] for start in range(0, len(todo), size)]
         results: list[Receipt | EditRefused] = []
         if together and todo:
-            results += self.change(teach=batches, note=note).receipts
+            results += self.change(teach=batches, note=note, progress=progress).receipts
             for result in results:
                 on_done(result)
             return results
         for number, batch in enumerate(batches):
+            progress("editing", len(results), len(todo))
             if number:
                 time.sleep(0.02)  # another process that waits for the lock gets its turn
             for result in self._committer.teach(batch, note):
@@ -259,18 +266,21 @@ class Editor:
         see :meth:`memoir.committing.Committer.change`."""
         return self._committer.change
 
-    def revert(self, *ids: str, note: Note | None = None) -> Row:
-        """Take edits back, exactly, all or none; later edits stay. Returns the commit that does.
+    def revert(self, *words: str, note: Note | None = None) -> Row:
+        """Take edits and commits back, exactly, all or none; later ones stay. Returns the commit that
+        does.
 
         Args:
-            ids: of edits, or unambiguous beginnings of them.
+            words: ids of edits or commits or unambiguous beginnings of them, names of commits, or
+                ``A..B``: the commits after A up to B.
             note: who changes this, and why.
 
         Raises:
-            UnknownName: no such edit, or it is not in force.
+            UnknownName: no such edit or commit, or an edit is not in force.
+            StoreError: a commit cannot be taken back.
         """
         with self._committer.changing():
-            row = self.store.revert(ids, note)
+            row = self.store.revert(words, note)
             self.refresh()
             return row
 
@@ -362,8 +372,9 @@ class Editor:
         return self.store.entries()
 
     @property
-    def at(self) -> str | None:
-        """The commit that is looked at."""
+    def at(self) -> str:
+        """Id of the commit whose edits are in force."""
+        assert self._fold.at is not None, "a fold loads a commit before anything else"
         return self._fold.at
 
     def live(self) -> list[Row]:

@@ -70,11 +70,13 @@ class EditRefused(MemoirError):
 
     Attributes:
         losses: what the fit minimised (nats), before the first step and after each.
+        place: which of the edits given together it was, from 0; None if it was alone.
     """
 
     def __init__(self, message: str, losses: Sequence[float] = ()) -> None:
         super().__init__(message)
         self.losses = tuple(losses)
+        self.place: int | None = None
 
 
 class NotConverged(EditRefused):

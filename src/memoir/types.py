@@ -94,10 +94,19 @@ class Probe:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a data set: an edit and what tests it."""
+    """One record of a data set: an edit and what tests it.
+
+    Attributes:
+        edit: what is taught.
+        probes: what tests it.
+        message: why it is taught, in a line, where the record says so.
+        where: its file and place there, for messages.
+    """
 
     edit: Edit
     probes: tuple[Probe, ...] = ()
+    message: str = ""
+    where: str = field(default="", compare=False)
 
     def of(self, kind: str) -> list[Probe]:
         """The probes of one kind."""
@@ -263,6 +272,9 @@ class Receipt:
             "subject": self.edit.subject,
             "phrasings": list(self.edit.phrasings),
             "aliases": list(self.edit.aliases),
+            "source": self.edit.source,
+            "expires": self.edit.expires,
+            "tags": list(self.edit.tags),
             "steps": self.steps,
             "loss": self.loss,
             "said": self.said,

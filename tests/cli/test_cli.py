@@ -6,103 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from commands import FACTS, LONG, Command, facts_file, live, one_line, strict, tensor_file
 
-import tiny
 from memoir import methods, moments
-from memoir.calibration import Background
-from memoir.cli import app
-from memoir.methods.memoir import Memoir, MemoirConfig
+from memoir.store import short
 
 VERBS = [
-    "pull",
-    "init",
-    "calibrate",
-    "edit",
-    "ask",
-    "log",
-    "show",
-    "revert",
-    "methods",
-    "stats",
-    "data",
-    "demo",
+    *("pull", "init", "calibrate", "edit", "ask", "check", "blame"),
+    *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
+    *("config", "watch", "methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"
-FACTS = [("The CEO of Acme is", "Bo"), ("The color is", "red"), ("Who runs it?", "me")]
-LONG = "a target far too long to be learnt in sixteen steps by a model of nothing but noise"
-PRESET = MemoirConfig(router="overlap", contexts="bare", max_steps=8, lr=0.5, stop_loss=10.0)
-"""What a tiny random model can learn with: an edit is done once every token has rank one."""
-
-Command = Callable[..., Result]
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("checkpoint") / "tiny")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "facts"
-
-
-@pytest.fixture
-def memoir(folder: Path, few_background: Background, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run the command on this test's store, in a wide terminal."""
-    monkeypatch.setenv("MEMOIR_STORE", str(folder))
-    monkeypatch.setenv("COLUMNS", "400")
-    monkeypatch.setitem(Memoir.presets, "default", PRESET)  # type: ignore[arg-type]
-
-    def run(*words: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
-
-
-@pytest.fixture
-def store(memoir: Command, checkpoint: Path) -> Command:
-    """The command, with a store made."""
-    memoir("init", "--model", checkpoint)
-    return memoir
-
-
-@pytest.fixture
-def edited(store: Command, tmp_path: Path) -> tuple[Command, list[str]]:
-    """The command, with a store of three facts, and their ids."""
-    result = store("edit", "--file", facts_file(tmp_path), "--json")
-    return store, [edit["id"] for edit in json.loads(result.stdout)["edits"]]
-
-
-def facts_file(folder: Path) -> Path:
-    path = folder / "three.jsonl"
-    path.write_text(
-        "".join(json.dumps({"prompt": p, "target": t, "subject": "s"}) + "\n" for p, t in FACTS)
-    )
-    return path
-
-
-def strict(text: str) -> Any:
-    """One JSON document, without the NaN that Python would write but JSON does not know."""
-
-    def refuse(name: str) -> None:
-        raise ValueError(f"{name} is not JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------------- help and usage
@@ -125,8 +42,13 @@ def test_the_help_of_every_verb_gives_an_example(memoir: Command, verb: str) -> 
     "words",
     [
         ["ask"],
+        ["blame"],
         ["show"],
+        ["diff"],
         ["revert"],
+        ["switch"],
+        ["reset"],
+        ["log", "-n", "0"],
         ["nonsense"],
         ["log", "--nonsense"],
         ["ask", "p", "--max-new-tokens", "0"],
@@ -262,7 +184,19 @@ def test_a_mistyped_choice_is_refused_and_makes_no_store(
 
 @pytest.mark.parametrize(
     "words",
-    [["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["log"], ["show", "a"], ["revert", "a"]],
+    [
+        *(["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["check"], ["blame", "p"]),
+        *(["log"], ["show", "a"], ["status"], ["diff", "a"], ["revert", "a"]),
+        *(
+            ["branch"],
+            ["switch", "a"],
+            ["merge", "a"],
+            ["tag"],
+            ["reset", "a"],
+            ["config"],
+            ["watch"],
+        ),
+    ],
 )
 def test_a_folder_without_a_store_is_refused_with_what_to_do(
     memoir: Command, folder: Path, words: list[str]
@@ -284,7 +218,7 @@ def test_edit_stores_one_fact_and_shows_it(store: Command) -> None:
     assert "1 stored" in text
     assert prompt in text
     assert target in text
-    (entry,) = strict(store("log", "--json").stdout)
+    (entry,) = live(store)
     assert (entry["prompt"], entry["target"], entry["subject"]) == (prompt, target, "Acme")
 
 
@@ -319,19 +253,19 @@ def test_a_fact_carries_other_words_and_names_from_the_command_line_and_from_a_f
     assert (by_file["phrasings"], by_file["aliases"]) == (["a b"], ["c"])
 
 
-def test_a_refused_fact_is_named_the_others_kept_and_the_exit_code_1(
+def test_a_refused_fact_is_named_and_the_others_kept_if_told_to_keep_going(
     store: Command, tmp_path: Path
 ) -> None:
     path = tmp_path / "mixed.jsonl"
     facts = [FACTS[0], ("The last one is", LONG), FACTS[1]]
     path.write_text("".join(json.dumps({"prompt": p, "target": t}) + "\n" for p, t in facts))
-    found = strict(store("edit", "--file", path, "--json", code=1).stdout)
+    found = strict(store("edit", "--file", path, "--keep-going", "--json", code=1).stdout)
     assert [edit["prompt"] for edit in found["edits"]] == [FACTS[0][0], FACTS[1][0]]
     (refused,) = found["refused"]
     assert refused["type"] == "NotConverged"
     assert f"still does not say 'The last one is' → '{LONG}'" in refused["message"]
     assert len(refused["losses"]) == 17  # of the second trial
-    assert len(strict(store("log", "--json").stdout)) == 2
+    assert len(live(store)) == 2
 
 
 def test_a_refused_fact_is_shown_as_it_was_given(store: Command) -> None:
@@ -367,7 +301,7 @@ def test_input_that_cannot_be_used_is_refused_in_words(
 ) -> None:
     error = strict(store("edit", *words, "--json", code=1).stdout)["error"]
     assert error == {"type": "BadInput", "message": expected}
-    assert strict(store("log", "--json").stdout) == []
+    assert live(store) == []
 
 
 def test_a_malformed_file_is_refused_by_line(store: Command, tmp_path: Path) -> None:
@@ -399,7 +333,7 @@ def test_ask_says_which_edit_fired_and_how_strongly(edited: tuple[Command, list[
     memoir, ids = edited
     text = memoir("ask", FACTS[0][0]).stdout
     assert text.startswith(FACTS[0][0] + "\n" + FACTS[0][1])
-    assert f"edit {ids[0]} fired: score 1.000 ≥ 0." in text
+    assert f"edit {short(ids[0])} fired: score 1.000 ≥ 0." in text
 
 
 def test_ask_with_edits_off_gives_no_evidence(edited: tuple[Command, list[str]]) -> None:
@@ -433,36 +367,34 @@ def test_brackets_in_a_prompt_are_shown_as_they_are(store: Command, prompt: str)
 # ---------------------------------------------------------------------- log, show, revert
 
 
-def test_log_lists_every_edit_and_what_became_of_it(edited: tuple[Command, list[str]]) -> None:
+def test_log_live_lists_the_edits_in_force(edited: tuple[Command, list[str]]) -> None:
     memoir, ids = edited
     memoir("revert", ids[1])
-    found = strict(memoir("log", "--json").stdout)
-    assert [entry["id"] for entry in found] == ids
-    assert [entry["status"] for entry in found] == ["live", "reverted", "live"]
-    assert [(entry["prompt"], entry["target"]) for entry in found] == FACTS
-    live = strict(memoir("log", "--live", "--json").stdout)
-    assert [entry["id"] for entry in live] == [ids[0], ids[2]]
-    text = memoir("log").stdout
-    assert all(id in text for id in ids)
-    assert all(prompt in text for prompt, _ in FACTS)
-    assert text.count("reverted") == 1
+    found = live(memoir)
+    assert [entry["id"] for entry in found] == [ids[0], ids[2]]
+    assert [entry["status"] for entry in found] == ["live", "live"]
+    assert [(entry["prompt"], entry["target"]) for entry in found] == [FACTS[0], FACTS[2]]
+    text = memoir("log", "--live").stdout
+    assert "2 edits in force" in one_line(text)
+    for id, (prompt, _), shown in zip(ids, FACTS, (True, False, True), strict=True):
+        assert (short(id) in text) == (prompt in text) == shown
 
 
-def test_log_shows_brackets_as_they_are(store: Command) -> None:
+@pytest.mark.parametrize("words", [["log"], ["log", "--live"]])
+def test_log_shows_brackets_as_they_are(store: Command, words: list[str]) -> None:
     prompt = "[b] is"
     store("edit", prompt, "[x]")
-    line = next(line for line in store("log").stdout.splitlines() if "live" in line)
+    line = next(line for line in store(*words).stdout.splitlines() if "[x]" in line)
     assert prompt in line
-    assert "[x]" in line
 
 
-def test_a_damaged_edit_is_named_by_log(edited: tuple[Command, list[str]], folder: Path) -> None:
+def test_a_damaged_edit_is_named_by_log(edited: tuple[Command, list[str]]) -> None:
     memoir, ids = edited
-    path = folder / "tensors" / f"{ids[0]}.safetensors"
+    path = tensor_file(memoir, ids[0])
     path.write_bytes(path.read_bytes()[:-1])
-    text = memoir("log").stdout
+    text = memoir("log", "--live").stdout
     assert f"damaged: {path} was truncated or altered" in text
-    found = strict(memoir("log", "--json").stdout)
+    found = live(memoir)
     assert [entry["status"] for entry in found] == ["damaged", "live", "live"]
     assert found[0]["note"].startswith(str(path))
     assert [entry["note"] for entry in found[1:]] == [None, None]
@@ -470,10 +402,10 @@ def test_a_damaged_edit_is_named_by_log(edited: tuple[Command, list[str]], folde
 
 @pytest.mark.filterwarnings("default:.*cannot be used:UserWarning")
 def test_a_damaged_edit_is_a_warning_to_ask_and_the_others_answer(
-    edited: tuple[Command, list[str]], folder: Path
+    edited: tuple[Command, list[str]],
 ) -> None:
     memoir, ids = edited
-    (folder / "tensors" / f"{ids[0]}.safetensors").unlink()
+    tensor_file(memoir, ids[0]).unlink()
     result = memoir("ask", *(prompt for prompt, _ in FACTS), "--json")
     answers = strict(result.stdout)
     assert [answer["match"]["fired"] for answer in answers] == [False, True, True]
@@ -483,8 +415,10 @@ def test_a_damaged_edit_is_a_warning_to_ask_and_the_others_answer(
 def test_show_tells_how_an_edit_was_fitted(edited: tuple[Command, list[str]], folder: Path) -> None:
     memoir, ids = edited
     text = memoir("show", ids[0][:6]).stdout
-    size = (folder / "tensors" / f"{ids[0]}.safetensors").stat().st_size
-    for shown in (ids[0], "live", *FACTS[0], "yes", f"tensors/{ids[0]}.safetensors", "UTC"):
+    file = tensor_file(memoir, ids[0])
+    size = file.stat().st_size
+    assert file.parent == folder / "tensors"
+    for shown in (ids[0], "live", *FACTS[0], "yes", str(file), "UTC"):
         assert shown in text
     found = strict(memoir("show", ids[0], "--json").stdout)
     assert (found["id"], found["status"], found["bytes"]) == (ids[0], "live", size)
@@ -502,7 +436,7 @@ def test_revert_takes_edits_back_and_the_model_answers_as_before(
     found = strict(store("revert", ids[0][:7], ids[2], "--json").stdout)
     assert [row["reverted"] for row in found] == [ids[0], ids[2]]
     assert all(row["id"] not in ids for row in found)
-    assert f"reverted {ids[1]}" in store("revert", ids[1]).stdout
+    assert f"reverted {short(ids[1])}" in store("revert", ids[1]).stdout
     after = [answer["text"] for answer in strict(store("ask", *prompts, "--json").stdout)]
     assert after == before
 
@@ -519,7 +453,7 @@ def test_reverting_twice_is_refused(edited: tuple[Command, list[str]]) -> None:
     memoir, ids = edited
     memoir("revert", ids[0])
     error = strict(memoir("revert", ids[0], "--json", code=1).stdout)["error"]
-    assert error["message"] == f"'{ids[0]}' is reverted already; see: memoir log"
+    assert error["message"] == f"'{short(ids[0])}' is reverted already; see: memoir log"
 
 
 def test_reverting_several_with_one_unknown_takes_none_back(
@@ -527,8 +461,7 @@ def test_reverting_several_with_one_unknown_takes_none_back(
 ) -> None:
     memoir, ids = edited
     memoir("revert", ids[0], "zzz", "--json", code=1)
-    found = strict(memoir("log", "--json").stdout)
-    assert [entry["status"] for entry in found] == ["live"] * 3
+    assert [entry["status"] for entry in live(memoir)] == ["live"] * 3
 
 
 # ---------------------------------------------------------------------- calibrate

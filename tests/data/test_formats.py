@@ -96,6 +96,21 @@ def test_text_beyond_ascii_is_kept_and_line_separators_inside_it_end_no_line(lin
     assert read(lines(given)) == [Record(Edit(given["prompt"], given["target"]))]
 
 
+def test_your_own_facts_say_where_they_are_from_and_how_long_they_hold(lines: Write) -> None:
+    given = {
+        **{"prompt": "p", "target": "t", "source": " a letter ", "expires": "2026-12-31"},
+        **{"tags": ["x", "y"], "message": "as of May"},
+    }
+    path = lines(given, {"prompt": "p", "target": "t", "source": "", "expires": None})
+    full, bare = read(path)
+    assert full == Record(
+        Edit("p", "t", source="a letter", expires="2026-12-31", tags=("x", "y")),
+        message="as of May",
+    )
+    assert bare == Record(Edit("p", "t"))
+    assert (full.where, bare.where) == (f"{path}, line 1", f"{path}, line 2")
+
+
 # ---------------------------------------------------------------------- what is refused
 
 

@@ -7,17 +7,28 @@ import typer
 from memoir.cli import (
     ask,
     bench,
+    blame,
+    branch,
     calibrate,
+    check,
+    config,
     data,
     demo,
+    diff,
     edit,
     init,
     log,
+    merge,
     methods,
     pull,
+    reset,
     revert,
     show,
     stats,
+    status,
+    switch,
+    tag,
+    watch,
 )
 
 app = typer.Typer(
@@ -28,7 +39,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for verb in (pull, init, calibrate, edit, ask, log, show, revert, methods, stats, data, demo):
+MODELS = (pull, init, calibrate, edit, ask, check, blame)
+HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset, config, watch)
+OTHERS = (methods, stats, data, demo)
+for verb in (*MODELS, *HISTORY, *OTHERS):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
+    AtOption,
     DeviceOption,
     DtypeOption,
     JsonOption,
@@ -18,6 +20,7 @@ from memoir.cli.output import (
     print_json,
     reporting_errors,
 )
+from memoir.cli.telling import evidence
 from memoir.types import Answer
 
 EXAMPLES = 'Examples:  memoir ask "The CEO of Acme is"  |  memoir ask --chat "Who runs Acme?"'
@@ -31,6 +34,7 @@ def run(
     system: Annotated[str | None, typer.Option(help="A system prompt; implies --chat.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Ask the unedited model.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 32,
+    at: AtOption = None,
     store: StoreOption = DEFAULT_STORE,
     model: ModelOption = None,
     dtype: DtypeOption = "auto",
@@ -40,7 +44,7 @@ def run(
     """Generate greedy text, and say which edit fired and how strongly."""
     with (
         reporting_errors(json),
-        opening.existing(store, model, dtype, device_map) as editor,
+        opening.existing(store, model, dtype, device_map, at) as editor,
     ):
         answers = editor.ask_many(
             prompts, chat=chat, system=system, max_new_tokens=max_new_tokens, edits=not off
@@ -51,7 +55,7 @@ def run(
     for prompt, answer in zip(prompts, answers, strict=True):
         out.print(prompt, style="dim", markup=False, soft_wrap=True)
         out.print(answer.text or "(the model ends at once)", markup=False, soft_wrap=True)
-        out.print(f"[dim]{_evidence(answer)}[/]\n", soft_wrap=True)
+        out.print(f"[dim]{escape(evidence(answer.match))}[/]\n", soft_wrap=True)
 
 
 def _plain(prompt: str, answer: Answer) -> dict[str, Any]:
@@ -61,23 +65,3 @@ def _plain(prompt: str, answer: Answer) -> dict[str, Any]:
         "text": answer.text,
         "match": None if match is None else {**vars(match), "fired": match.fired},
     }
-
-
-def _evidence(answer: Answer) -> str:
-    match = answer.match
-    if match is None:
-        return "edits were off"
-    if match.edit_id is None:
-        return "no stored edit is about this"
-    relation = "≥" if match.fired else "<"
-    verdict = (
-        f"edit {match.edit_id} fired" if match.fired else f"no edit fired; nearest {match.edit_id}"
-    )
-    why = ", ".join(f"{name} {_short(value)}" for name, value in match.evidence.items())
-    return f"{verdict}: score {match.score:.3f} {relation} {match.threshold:.3f}" + (
-        f" ({why})" if why else ""
-    )
-
-
-def _short(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from memoir.cli import opening
+from memoir.cli import opening, telling
 from memoir.cli.output import (
     DEFAULT_STORE,
+    AuthorOption,
     DeviceOption,
     DtypeOption,
     JsonOption,
+    MessageOption,
     ModelOption,
     StoreOption,
     finite,
@@ -24,12 +28,16 @@ from memoir.cli.output import (
     progress_bars,
     reporting_errors,
 )
+from memoir.dates import day
 from memoir.errors import BadInput, EditRefused
-from memoir.types import Edit, Progress, Receipt
+from memoir.types import Edit, Note, Progress, Receipt, Record
+
+if TYPE_CHECKING:
+    from memoir.editor import Editor
 
 EXAMPLES = (
-    'Examples:  memoir edit "The CEO of Acme is" "Dana Reyes"  |  '
-    "memoir edit --file facts.jsonl --limit 100"
+    'Examples:  memoir edit "The CEO of Acme is" "Dana Reyes" --source https://acme.example  |  '
+    "memoir edit --file facts.jsonl --limit 100 -M 'facts of May'"
 )
 
 
@@ -43,34 +51,130 @@ def run(
     alias: Annotated[
         list[str] | None, typer.Option(help="Another name of the subject; may be repeated.")
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Where the fact is from: an address, or words.")
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="The last day the fact is known to hold."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A word to find the fact by; may be repeated.")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            help="JSON lines (prompt, target, subject, phrasings, aliases), or a file of a "
-            "benchmark set."
+            help="JSON lines (prompt, target, subject, phrasings, aliases, source, expires, tags, "
+            "message), or a file of a benchmark set."
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the file's first records.")] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going", help="Keep a file's other facts when one is refused, and name it."
+        ),
+    ] = False,
+    message: MessageOption = None,
+    author: AuthorOption = None,
     store: StoreOption = DEFAULT_STORE,
     model: ModelOption = None,
     dtype: DtypeOption = "auto",
     device_map: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Teach one fact, or every fact of a file. Each is durable as soon as it is reported.
+    """Teach one fact, or every fact of a file as one change that succeeds or fails as a whole.
 
-    A fact that does not converge is refused and named; the others are kept, and the command ends
-    with exit code 1.
+    A fact that does not converge is refused, and the exit code is 1. With --keep-going a file's other
+    facts are kept, each durable as soon as it is made. --source, --expires and --tag also go with
+    --file, for facts that do not state their own; tags are added.
     """
     with reporting_errors(json):
-        more = {
-            "subject": subject,
-            "phrasings": tuple(phrasing or ()),
-            "aliases": tuple(alias or ()),
-        }
-        edits = _edits(prompt, target, file, more)[:limit]
+        if expires is not None:
+            expires = day(expires, "--expires")
+        if file is None:
+            more = (tuple(phrasing or ()), tuple(alias or ()))
+            records = [Record(_edit(prompt, target, subject, *more))]
+        elif prompt is None and target is None and not (subject or phrasing or alias):
+            from memoir import data
+
+            records = data.read(file)[:limit]
+        else:
+            raise BadInput("give either a prompt and a target, or --file, not both.")
+        records = [_marked(each, source, expires, tuple(tag or ())) for each in records]
+        note = Note(message or "", author)
         with opening.existing(store, model, dtype, device_map) as editor, progress_bars() as bars:
-            results = editor.edit_many(edits, on_done=_counter(bars, len(edits)))
+            if file is None or keep_going:
+                results = _one_by_one(editor, records, note, bars)
+            else:
+                results = _together(editor, records, note, bars)
+    _show(results, json)
+
+
+def _edit(
+    prompt: str | None,
+    target: str | None,
+    subject: str | None,
+    phrasings: tuple[str, ...],
+    aliases: tuple[str, ...],
+) -> Edit:
+    if prompt is None or target is None:
+        raise BadInput('give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.')
+    return Edit(prompt, target, subject, phrasings, aliases)
+
+
+def _marked(
+    record: Record, source: str | None, expires: str | None, tags: tuple[str, ...]
+) -> Record:
+    """A record with what was said for all of them."""
+    edit = record.edit
+    marked = replace(
+        edit,
+        source=edit.source or source,
+        expires=edit.expires or expires,
+        tags=tuple(dict.fromkeys((*edit.tags, *tags))),
+    )
+    return replace(record, edit=marked)
+
+
+def _one_by_one(
+    editor: Editor, records: Sequence[Record], note: Note, progress: Progress
+) -> list[Receipt | EditRefused]:
+    """Each result as it comes; records that state one message after the other share their commits."""
+    results: list[Receipt | EditRefused] = []
+
+    def told(_what: str, done: int, _total: int) -> None:
+        progress("editing", len(results) + done, len(records))
+
+    for message, some in groupby(records, key=lambda record: record.message):
+        said = replace(note, message=note.message or message)
+        results += editor.edit_many([record.edit for record in some], note=said, progress=told)
+    progress("editing", len(records), len(records))
+    return results
+
+
+def _together(
+    editor: Editor, records: Sequence[Record], note: Note, progress: Progress
+) -> list[Receipt | EditRefused]:
+    """One commit, or the refusal of the first fact that cannot be taught."""
+    messages = dict.fromkeys(record.message for record in records if record.message)
+    said = replace(note, message=note.message or "; ".join(messages))
+    try:
+        results = editor.edit_many(
+            [record.edit for record in records], note=said, together=True, progress=progress
+        )
+    except EditRefused as error:
+        where = "" if error.place is None else f"{records[error.place].where}: "
+        raise type(error)(
+            f"{where}{error} Nothing was changed; to keep the facts that can be taught, give "
+            "--keep-going.",
+            error.losses,
+        ) from error
+    progress("editing", len(records), len(records))
+    return results
+
+
+def _show(results: Sequence[Receipt | EditRefused], json: bool) -> None:
     refused = [result for result in results if isinstance(result, EditRefused)]
     receipts = [result for result in results if isinstance(result, Receipt)]
     if json:
@@ -95,32 +199,6 @@ def run(
         raise typer.Exit(1)
 
 
-def _edits(
-    prompt: str | None, target: str | None, file: Path | None, more: dict[str, Any]
-) -> list[Edit]:
-    if file is not None:
-        if prompt is not None or target is not None or any(more.values()):
-            raise BadInput("give either a prompt and a target, or --file, not both.")
-        from memoir import data
-
-        return [record.edit for record in data.read(file)]
-    if prompt is None or target is None:
-        raise BadInput('give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.')
-    return [Edit(prompt, target, **more)]
-
-
-def _counter(bars: Progress, total: int) -> Callable[[Receipt | EditRefused], None]:
-    done = 0
-    bars("editing", 0, total)
-
-    def count(_result: Receipt | EditRefused) -> None:
-        nonlocal done
-        done += 1
-        bars("editing", done, total)
-
-    return count
-
-
 def _table(receipts: list[Receipt]) -> Table:
     table = Table(title=f"{len(receipts)} stored", title_justify="left")
     table.add_column("id", no_wrap=True)
@@ -130,7 +208,7 @@ def _table(receipts: list[Receipt]) -> Table:
         table.add_column(column, justify="right")
     for receipt in receipts[-50:]:
         table.add_row(
-            receipt.id,
+            telling.short(receipt.id),
             escape(receipt.edit.prompt),
             escape(receipt.edit.target),
             str(receipt.steps),

@@ -11,11 +11,14 @@ from memoir.errors import NotAStore
 
 if TYPE_CHECKING:
     from memoir.editor import Editor
+    from memoir.store import Store
 
 
 @contextmanager
-def existing(store: str, model: str | None, dtype: str, device_map: str | None) -> Iterator[Editor]:
-    """The editor of a store that exists."""
+def existing(
+    store: str, model: str | None, dtype: str, device_map: str | None, at: str | None = None
+) -> Iterator[Editor]:
+    """The editor of a store that exists, at the branch in use or at another commit."""
     from memoir.store import Store
     from memoir.store.address import located
 
@@ -27,6 +30,18 @@ def existing(store: str, model: str | None, dtype: str, device_map: str | None) 
     with err.status("loading the model"):
         from memoir.editor import Editor
 
-        editor = Editor.open(model, store, dtype=dtype, device_map=device_map)
+        editor = Editor.open(model, store, dtype=dtype, device_map=device_map, at=at)
     with editor:
         yield editor
+
+
+@contextmanager
+def folder(place: str) -> Iterator[Store]:
+    """A store that exists, without its model."""
+    from memoir.store import Store
+
+    store = Store(place)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -49,6 +49,19 @@ DtypeOption = Annotated[
 DeviceOption = Annotated[
     str | None, typer.Option("--device-map", help="As in transformers, e.g. cuda or auto.")
 ]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", help="Another branch, a tag or a commit. [default: the branch in use]"),
+]
+MessageOption = Annotated[
+    str | None, typer.Option("--message", "-M", help="Why this is changed, in a line.")
+]
+AuthorOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who changes this. [default: MEMOIR_AUTHOR, the store's user.name, or this user]"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 DEFAULT_STORE = "memoir-store"

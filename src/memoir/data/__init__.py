@@ -18,6 +18,7 @@ and is found because it is here. Files without ``MEASURES`` are what all of them
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -152,4 +153,4 @@ def _recognised(value: Any, where: str) -> Record:
         parsed: Record = best.parse(record, where, [])
     except Defect as defect:  # nothing is dropped here, so it is an error like any other
         raise BadRecord(str(defect)) from defect
-    return parsed
+    return replace(parsed, where=where)

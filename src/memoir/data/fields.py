@@ -49,8 +49,16 @@ class Fields:
 
     def edit(self, prompt: str, target: str) -> Edit:
         """The edit, by the names of its fields. ``subject`` is optional."""
-        subject = self._text("subject", self.record["subject"]) if "subject" in self else ""
-        return Edit(self.needed(prompt, "prompt"), self.needed(target, "target"), subject or None)
+        subject = self.optional("subject")
+        return Edit(self.needed(prompt, "prompt"), self.needed(target, "target"), subject)
+
+    def optional(self, field: str) -> str | None:
+        """A text that may be missing or empty: ``None`` then.
+
+        Raises:
+            BadRecord: the field is no text.
+        """
+        return (self._text(field, self.record[field]) if field in self else "") or None
 
     def usable(self, field: str, kind: str) -> str | None:
         """A text that may turn out empty or to hold U+FFFD: noted, and ``None``.

@@ -7,6 +7,8 @@ from typing import Any
 
 from memoir.data.defects import Notes
 from memoir.data.fields import Fields
+from memoir.dates import day
+from memoir.errors import BadInput, BadRecord
 from memoir.types import Record
 
 MEASURES = "Your own facts: are they told?"
@@ -16,13 +18,20 @@ FILES = {"edit": ""}
 """Any file: what is named as the folder of this set is the file itself."""
 
 FIELDS = {"prompt", "target"}
+LISTS = ("phrasings", "aliases", "tags")
 
 
 def parse(record: Any, where: str, notes: Notes) -> Record:
-    """``prompt`` → ``target``; ``subject`` and the lists ``phrasings`` and ``aliases`` are optional."""
+    """``prompt`` → ``target``. Optional are ``subject``, ``source``, ``expires`` and ``message``, and
+    the lists ``phrasings``, ``aliases`` and ``tags``."""
     given = Fields(record, where, notes)
     edit = given.edit("prompt", "target")
-    lists = [
-        tuple(given.texts(name, name)) if name in given else () for name in ("phrasings", "aliases")
-    ]
-    return Record(replace(edit, phrasings=lists[0], aliases=lists[1]))
+    more: dict[str, Any] = {name: given.optional(name) for name in ("source", "expires")}
+    more |= {name: tuple(given.texts(name, name)) for name in LISTS if name in given}
+    if more["expires"] is not None:
+        try:
+            day(more["expires"], f"{where}: field 'expires'")
+        except BadInput as error:
+            raise BadRecord(str(error)) from error
+    message = given.optional("message") or ""
+    return Record(replace(edit, **more), message=message)

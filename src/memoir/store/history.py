@@ -87,6 +87,11 @@ class History:
         """The last commit of a branch, by default of the one in use; None while it has none."""
         return self.refs.get(f"branch/{branch or self.branch}")
 
+    def is_name(self, word: str) -> bool:
+        """Whether a word is a name of a commit, and not the beginning of an id."""
+        back = _BACK.fullmatch(word)
+        return word == HEAD or back is not None or word in self.branches or word in self.tags
+
     def resolve(self, name: str) -> str:
         """The commit that a name stands for.
 

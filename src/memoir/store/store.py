@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,11 @@ from memoir.store import places
 from memoir.store.address import Address, located
 from memoir.store.history import History
 from memoir.store.rows import HEAD, Row, short, taught
+from memoir.store.undo import plan
 from memoir.types import Edit, Note
+
+USER = "user.name"
+"""Key of the store's setting that says who makes commits here."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)*")
 """Names of branches and tags."""
@@ -281,7 +285,7 @@ class Store:
             tip = history.tip()
             body = {
                 "parents": list(parents) if parents is not None else [tip] if tip else [],
-                "author": note.author or author(),
+                "author": note.author or author(self.log.config().get(USER)),
                 "message": note.message,
                 "settings": settings.id if settings else None,
                 "add": [row.id for row in add],
@@ -298,22 +302,27 @@ class Store:
         with self.writing():
             self.log.append([], [(ref, target, why)])
 
-    def revert(self, ids: Sequence[str], note: Note | None = None) -> Row:
-        """Take edits back, all or none, and return the commit that does.
+    def revert(self, words: Sequence[str], note: Note | None = None) -> Row:
+        """Take edits and commits back, all or none, and return the commit that does.
+
+        Args:
+            words: what to take back, see :func:`memoir.store.undo.plan`.
+            note: who does, and why.
 
         Raises:
-            UnknownName: no such edit, or it was taken back before.
+            UnknownName: no such edit or commit, or an edit is not in force.
+            StoreError: a commit cannot be taken back.
         """
         with self.writing():
-            rows = {row.id: row for row in map(self.in_force, ids)}
-            told = note or Note()
-            if not told.message:
-                first = next(iter(rows.values())).body["prompt"] if rows else ""
-                told = Note(
-                    f"Revert {first!r}" if len(rows) == 1 else f"Revert {len(rows)} edits",
-                    told.author,
-                )
-            return self.commit(remove=list(rows), note=told, why="revert")
+            undo = plan(self, words)
+            note = note or Note()
+            rows = self.log.get(undo.add)
+            return self.commit(
+                [rows[id] for id in undo.add],
+                undo.remove,
+                note=replace(note, message=note.message or undo.message),
+                why="revert",
+            )
 
     def _sweep(self) -> None:
         """Once a store is opened: remove what a process that died wrote and never acknowledged."""
@@ -329,16 +338,18 @@ def checked_name(name: str) -> str:
     Raises:
         BadInput: it may not.
     """
-    if not _NAME.fullmatch(name) or name == HEAD:
+    if not _NAME.fullmatch(name) or name == HEAD or ".." in name:  # A..B is a range
         raise BadInput(
-            f"'{name}' cannot name a branch or a tag: use letters, digits, and . _ - / between them."
+            f"'{name}' cannot name a branch or a tag: use letters, digits, and single . _ - / "
+            "between them."
         )
     return name
 
 
-def author() -> str:
-    """Who makes commits here: ``MEMOIR_AUTHOR``, or else the user's name on this machine."""
-    given = os.environ.get("MEMOIR_AUTHOR", "").strip()
+def author(configured: str | None = None) -> str:
+    """Who makes commits here: ``MEMOIR_AUTHOR``, or else who the store is configured for, or else the
+    user's name on this machine."""
+    given = os.environ.get("MEMOIR_AUTHOR", "").strip() or configured
     if given:
         return given
     try:
