@@ -155,7 +155,9 @@ def _stored(host: Host, crowd: Crowd, count: int, progress: Progress) -> dict[st
         with Editor(host, Store.create(path)) as editor:
             empty = _on_disk(path)
             for number, fact in enumerate(crowd.facts(0, count), start=1):
-                editor.store.append("edit", {**fact.like.body, **asdict(fact.edit)}, fact.tensors)
+                with editor.store.writing():
+                    body = {**fact.like.body, **asdict(fact.edit)}
+                    editor.store.commit([editor.store.row("edit", body, fact.tensors)])
                 progress("writing a store", number, count)
         size = (_on_disk(path) - empty) / count
         seconds = [_seconds(lambda: Editor(host, Store(path)).close()) for _ in range(OPENINGS)]

@@ -60,7 +60,9 @@ def make_editor(tmp_path: Path, few_background: Background) -> Iterator[Callable
 
     opened: list[Editor] = []
 
-    def make(name: str = "store", family: str = "llama", **settings: object) -> Editor:
+    def make(
+        name: str = "store", family: str = "llama", at: str | None = None, **settings: object
+    ) -> Editor:
         folder = tmp_path / name
         store = Store(folder) if Store.exists(folder) else Store.create(folder)
         defaults = {
@@ -72,7 +74,7 @@ def make_editor(tmp_path: Path, few_background: Background) -> Iterator[Callable
         }
         config = MemoirConfig(**{**defaults, **settings})  # type: ignore[arg-type]
         tiny_host = Host(tiny.model(family), tiny.tokenizer(), 2, name="tiny")
-        editor = Editor(tiny_host, store, config=config)
+        editor = Editor(tiny_host, store, config=config, at=at)
         opened.append(editor)
         return editor
 

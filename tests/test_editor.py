@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 import tiny
+import unfitted
+from editing import EASY, FACTS, FAITHFUL, PROMPTS, SHARED, logits, same, spoil, state, teach
 from memoir.calibration import Background
 from memoir.editor import Editor
 from memoir.errors import (
@@ -29,40 +29,10 @@ from memoir.errors import (
 from memoir.host import Host
 from memoir.methods.base import Prepared
 from memoir.methods.memoir import Memoir
-from memoir.store import Store
+from memoir.store import Store, short
 from memoir.types import Edit, Receipt
 
 MakeEditor = Callable[..., Editor]
-
-FACTS = [
-    Edit("The CEO of Acme is", "Dana"),
-    Edit("The capital of Peru is", "Oslo"),
-    Edit("My favourite color:", "red"),
-]
-PROMPTS = [*(fact.prompt for fact in FACTS), "Something else entirely", "x"]
-EASY = {"stop_loss": 10.0}
-"""An edit is done once every token has rank one."""
-SHARED = {"memory": "shared", "accept_unsaid": True, "max_steps": 20}
-FAITHFUL = {**SHARED, "optimiser": "sgd", "lr": 1.0, "weight_decay": 1e-3, "stop_change": 1e-4}
-
-
-def logits(editor: Editor, prompt: str) -> Tensor:
-    return editor.host.logits(editor.host.batch([editor.host.encode(prompt)]))
-
-
-def state(editor: Editor) -> list[Tensor]:
-    """What the model makes of several prompts, to the last bit."""
-    return [logits(editor, prompt) for prompt in PROMPTS]
-
-
-def same(one: list[Tensor], other: list[Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def teach(editor: Editor, facts: list[Edit] = FACTS) -> list[Receipt]:
-    results = editor.edit_many(facts)
-    assert all(isinstance(result, Receipt) for result in results), results
-    return [result for result in results if isinstance(result, Receipt)]
 
 
 # ---------------------------------------------------------------------- teaching
@@ -85,10 +55,11 @@ def test_a_receipt_says_what_was_stored(make_editor: MakeEditor) -> None:
     (entry,) = editor.log()
     assert receipt.edit == entry.edit == Edit("The CEO of Acme is", "Dana", "Acme")
     assert (receipt.id, entry.status) == (entry.row.id, "live")
+    assert receipt.commit == entry.commit == editor.store.history.tip()
     assert receipt.said
     assert receipt.steps == len(entry.row.body["losses"]) - 1 > 0
     assert receipt.loss == pytest.approx(entry.row.body["losses"][-1], abs=1e-5)
-    assert receipt.bytes == (editor.store.folder / str(entry.row.file)).stat().st_size
+    assert receipt.bytes == unfitted.file(editor.store, entry.row).stat().st_size
     assert set(receipt.seconds) == {"read", "fit", "route", "write"}
 
 
@@ -194,13 +165,15 @@ def test_reverting_twice_or_the_unknown_is_refused_and_changes_nothing(
     editor = make_editor(**EASY)
     first, *_ = teach(editor)
     editor.revert(first.id)
-    before, rows = state(editor), editor.store.rows()
-    with pytest.raises(UnknownName, match=f"'{first.id}' is reverted already; see: memoir log"):
+    before, rows = state(editor), editor.store.log.rows()
+    with pytest.raises(
+        UnknownName, match=f"'{short(first.id)}' is reverted already; see: memoir log"
+    ):
         editor.revert(first.id)
     with pytest.raises(UnknownName, match=r"no entry 'zzz' in .*; see: memoir log"):
         editor.revert("zzz")
     assert same(state(editor), before)
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
 
 
 # ---------------------------------------------------------------------- opening again
@@ -270,7 +243,7 @@ def test_a_damaged_edit_is_named_and_the_others_stay_in_force(make_editor: MakeE
     unedited = state(editor)
     receipts = teach(editor)
     edited = state(editor)
-    path = editor.store.folder / str(editor.log()[1].row.file)
+    path = unfitted.file(editor.store, editor.log()[1].row)
     editor.close()
     path.write_bytes(path.read_bytes()[:-1])
 
@@ -296,7 +269,7 @@ def test_a_damaged_edit_is_named_and_the_others_stay_in_force(make_editor: MakeE
 
 def test_refused_edits_are_returned_in_place_and_write_nothing(make_editor: MakeEditor) -> None:
     editor = make_editor(max_steps=1)
-    before, rows = state(editor), editor.store.rows()
+    before, rows = state(editor), editor.store.log.rows()
     told: list[object] = []
     results = editor.edit_many(FACTS, on_done=told.append)
     assert [type(result) for result in results] == [NotConverged] * 3
@@ -309,7 +282,7 @@ def test_refused_edits_are_returned_in_place_and_write_nothing(make_editor: Make
         assert "nothing was written. Allow more steps (max_steps)" in str(result)
         assert len(result.losses) == 3  # of the second trial, with twice the steps
     assert same(state(editor), before)
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
     assert len(editor) == 0
 
 
@@ -317,20 +290,6 @@ def test_a_refused_edit_is_raised_when_it_is_the_only_one(make_editor: MakeEdito
     editor = make_editor(max_steps=1)
     with pytest.raises(NotConverged, match="the model still does not say"):
         editor.edit("The CEO of Acme is", "Dana")
-
-
-def spoil(monkeypatch: pytest.MonkeyPatch, editor: Editor, mark: str) -> None:
-    """Make the loss of every edit that has a character somewhere NaN."""
-    host = editor.host
-    (bad,) = host.encode(mark).ids
-    replay = host.replay
-
-    def spoilt(reading, added=None, rows=None, keep=0):  # type: ignore[no-untyped-def]
-        hit = (reading.tokens.ids == bad).any(1)
-        hit = hit if rows is None else hit[rows]
-        return replay(reading, added, rows, keep) * torch.where(hit, math.nan, 1.0)[:, None, None]
-
-    monkeypatch.setattr(host, "replay", spoilt)
 
 
 @pytest.mark.parametrize("batch_size", [1, 16])
@@ -353,7 +312,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_changes_nothing(
 ) -> None:
     editor = make_editor(**EASY)
     teach(editor)
-    before, rows = state(editor), editor.store.rows()
+    before, rows = state(editor), editor.store.log.rows()
     spoil(monkeypatch, editor, "#")
     with pytest.raises(LossNotFinite) as refused:
         editor.edit("Number # is", "nine")
@@ -362,7 +321,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_changes_nothing(
         "Lower the learning rate, or load the model in float32."
     )
     assert same(state(editor), before)
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
 
 
 def test_an_edit_that_cannot_be_written_changes_nothing(
@@ -376,7 +335,7 @@ def test_an_edit_that_cannot_be_written_changes_nothing(
         raise StoreFull("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(editor.store._log, "append", refuse)
+        patch.setattr(editor.store.log, "append", refuse)
         with pytest.raises(StoreFull):
             editor.edit("One more fact is", "true")
     assert same(state(editor), before)
@@ -407,10 +366,10 @@ def test_empty_text_is_refused_in_words(
 
 def test_one_bad_input_is_refused_before_anything_is_fitted(make_editor: MakeEditor) -> None:
     editor = make_editor(batch_size=1, **EASY)
-    rows = editor.store.rows()
+    rows = editor.store.log.rows()
     with pytest.raises(BadInput, match="the target is empty"):
         editor.edit_many([*FACTS, Edit("The last one is", "")])
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
 
 
 def test_a_prompt_beyond_the_window_is_refused_with_the_numbers(make_editor: MakeEditor) -> None:
@@ -551,10 +510,10 @@ def test_by_meaning_embeddings_are_refused_while_edits_are_in_force(
 
 def test_a_store_routed_by_meaning_is_not_calibrated(make_editor: MakeEditor) -> None:
     editor = make_editor(**MEANING)
-    rows = editor.store.rows()
+    rows = editor.store.log.rows()
     with pytest.raises(StoreError, match="this store's router goes by meaning: it was fitted to"):
         editor.calibrate()
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
 
 
 # ---------------------------------------------------------------------- calibrating
@@ -581,7 +540,7 @@ def test_an_empty_store_can_be_calibrated_for_another_layer(make_editor: MakeEdi
 def test_layer_and_k_are_fixed_once_edits_are_in_force(make_editor: MakeEditor) -> None:
     editor = make_editor(**EASY)
     teach(editor)
-    before, rows = state(editor), editor.store.rows()
+    before, rows = state(editor), editor.store.log.rows()
     for candidates in ({"layers": [1]}, {"layers": [2, 3]}, {"ks": [8]}):
         with pytest.raises(StoreError) as refused:
             editor.calibrate(**candidates)
@@ -590,7 +549,7 @@ def test_layer_and_k_are_fixed_once_edits_are_in_force(make_editor: MakeEditor) 
             "calibrated again. Calibrate layer and k in a new store, before its first edit."
         )
     assert same(state(editor), before)
-    assert editor.store.rows() == rows
+    assert editor.store.log.rows() == rows
 
 
 def test_the_threshold_can_be_calibrated_with_edits_in_force(make_editor: MakeEditor) -> None:
@@ -622,7 +581,7 @@ def test_a_calibration_that_cannot_be_written_changes_nothing(
         raise StoreFull("no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(editor.store._log, "append", refuse)
+        patch.setattr(editor.store.log, "append", refuse)
         with pytest.raises(StoreFull):
             editor.calibrate(layers=[1])
     assert editor.method.config == config

@@ -43,11 +43,13 @@ class Committer:
 
     Args:
         fold: what is in force; each change is taken in.
+        review: called with every change in force and before it is committed.
     """
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Fold, review: Review) -> None:
         self._fold = fold
         self._store = fold.store
+        self._review = review
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -71,8 +73,10 @@ class Committer:
             fitted = self._fold.method.fit(edits)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
             if written:
-                self._commit([each.row for each in written], note)
-                self._fold.refresh()
+                with self._all_or_nothing():
+                    for each in written:
+                        self._fold.take(each.row)
+                    self._commit([each.row for each in written], note)
             receipts = iter([self._receipt(each) for each in written])
             return [each if isinstance(each, EditRefused) else next(receipts) for each in fitted]
 
@@ -85,7 +89,6 @@ class Committer:
         note: Note | None = None,
         parents: Sequence[str] | None = None,
         why: str = "edit",
-        review: Review | None = None,
         progress: Progress = no_progress,
     ) -> Changed:
         """Commit everything as one change, or nothing.
@@ -97,28 +100,29 @@ class Committer:
             note: who changes this, and why.
             parents: of the commit; None for the branch's tip.
             why: the verb, for the record of moves.
-            review: called when all is in force and before it is committed.
             progress: called before each group is fitted.
 
         Raises:
             EditRefused: the first edit that was refused, with its ``place``.
         """
-        with self.changing():
-            try:
-                for id in remove:
-                    self._fold.drop(id)
-                for row in add:
-                    self._fold.take(row)
-                written = self._fitted(teach, progress)
-                if review is not None:
-                    review()
-                rows = [*add, *(each.row for each in written)]
-                commit = self._commit(rows, note, remove, parents, why)
-            except BaseException:
-                self._fold.reload()
-                raise
-            self._fold.at = commit.id
-            return Changed(commit, [self._receipt(each) for each in written])
+        with self.changing(), self._all_or_nothing():
+            for id in remove:
+                self._fold.drop(id)
+            for row in add:
+                self._fold.take(row)
+            written = self._fitted(teach, progress)
+            rows = [*add, *(each.row for each in written)]
+            commit = self._commit(rows, note, remove, parents, why)
+        return Changed(commit, [self._receipt(each) for each in written])
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What is taken and dropped inside is committed, or as if it had never been."""
+        try:
+            yield
+        except BaseException:
+            self._fold.reload()
+            raise
 
     def _fitted(self, groups: Sequence[Sequence[Edit]], progress: Progress) -> list[_Written]:
         """Edits that are in force, each group fitted on top of those before, and not committed."""
@@ -153,10 +157,14 @@ class Committer:
         parents: Sequence[str] | None = None,
         why: str = "edit",
     ) -> Row:
+        """Commit what is in force already."""
+        self._review()
         note = note or Note()
         if not note.message:
             note = replace(note, message=_described(rows, remove))
-        return self._store.commit(rows, remove, note=note, parents=parents, why=why)
+        commit = self._store.commit(rows, remove, note=note, parents=parents, why=why)
+        self._fold.at = commit.id
+        return commit
 
     def _receipt(self, written: _Written) -> Receipt:
         change = written.change

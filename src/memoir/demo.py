@@ -226,8 +226,9 @@ def _asked_without(editor: Editor, id: str, prompts: Sequence[str]) -> list[str]
         def copied(row: Row) -> Row:
             return copy.row(row.kind, row.body, editor.store.tensors(row))
 
-        others = [copied(row) for row in editor.store.live() if row.id != id]
-        copy.commit(others, settings=copied(settings))
+        with copy.writing():
+            others = [copied(row) for row in editor.store.live() if row.id != id]
+            copy.commit(others, settings=copied(settings))
         with editor.method.attachment.paused(), Editor(editor.host, copy) as other:
             return [answer.text for answer in other.ask_many(prompts, max_new_tokens=ANSWER_TOKENS)]
 

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from memoir import methods
 from memoir.committing import Changed, Committer
 from memoir.dates import day
-from memoir.errors import EditRefused, StoreError
+from memoir.errors import EditRefused, NotAStore, StoreError
 from memoir.fold import Fold
 from memoir.host import Host
 from memoir.host.answering import scored
@@ -49,6 +49,10 @@ class Editor:
         config: its settings for a new store. An existing store has its own of both.
         progress: called while something takes long.
         at: the branch to follow, or the commit or tag to stay at; None for the branch in use.
+
+    Attributes:
+        review: called with the editor while a change is in force and before it is committed; what it
+            raises keeps the change from being made. See :mod:`memoir.versions.gate`.
     """
 
     def __init__(
@@ -61,7 +65,8 @@ class Editor:
         at: str | None = None,
     ) -> None:
         self._fold = Fold(host, store, method, config, progress, at)
-        self._committer = Committer(self._fold)
+        self.review: Callable[[Editor], None] | None = None
+        self._committer = Committer(self._fold, self._reviewed)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -98,9 +103,14 @@ class Editor:
             at: the branch to follow, or the commit or tag to stay at; None for the branch in use.
 
         Raises:
-            UnknownName: no such model, site, method, preset or setting.
+            UnknownName: no such model, site, method, preset, setting or state.
             WrongModel: the store belongs to another model.
         """
+        if at is not None and (store is None or not Store.exists(store)):
+            raise NotAStore(
+                f"{store or 'an editor without a store'} holds no memoir store, so there is no state "
+                f"'{at}' to look at; leave it out to make a new store."
+            )
         if store is not None and Store.exists(store):
             opened = Store(store, patience)
             bound = opened.settings(None if at is None else opened.history.resolve(at))
@@ -259,6 +269,10 @@ class Editor:
                 results.append(result)
                 on_done(result)
         return results
+
+    def _reviewed(self) -> None:
+        if self.review is not None:
+            self.review(self)
 
     @property
     def change(self) -> Callable[..., Changed]:

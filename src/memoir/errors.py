@@ -8,6 +8,7 @@
     ├── EditRefused           the edit was not made; nothing was written
     │   ├── NotConverged      the model still does not say the target
     │   ├── MemoryFull        the method's memory has no room for one more
+    │   ├── Objected          it contradicts another, changes nothing, or fires on too much
     │   └── LossNotFinite     the loss became NaN or infinite
     ├── ModelUnavailable      weights could not be fetched, verified or loaded
     ├── JudgeUnavailable      the judging model gave no verdict
@@ -85,6 +86,10 @@ class NotConverged(EditRefused):
 
 class MemoryFull(EditRefused):
     """The method's memory has no room for one more edit."""
+
+
+class Objected(EditRefused):
+    """There is something to say against the edit; ``--force`` makes it all the same."""
 
 
 class LossNotFinite(EditRefused):

@@ -15,6 +15,7 @@ from memoir.errors import StoreDamaged, StoreError, WrongModel
 from memoir.host import Host
 from memoir.methods.base import Method, Prepared
 from memoir.store import Row, Store, taught
+from memoir.store.rows import HEAD
 from memoir.types import Note, Progress
 
 
@@ -53,6 +54,9 @@ class Fold:
         self.live: dict[str, Row] = {}
         self.damaged: dict[str, str] = {}
         self.at: str | None = None
+        history = store.history
+        if at is not None and at != HEAD and at not in history.branches:
+            at = history.resolve(at)  # a commit, whatever the name comes to stand for
         self._name = at
         if at is None and store.settings() is None:
             chosen = methods.get(method)
@@ -65,7 +69,7 @@ class Fold:
     @property
     def follows(self) -> bool:
         """Whether edits can be made: what is looked at is the branch in use."""
-        return self._name in (None, self.store.history.branch)
+        return self._name in (None, HEAD, self.store.history.branch)
 
     def _target(self) -> str:
         history = self.store.history

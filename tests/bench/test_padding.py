@@ -112,7 +112,7 @@ def rows(run: Path) -> list[dict[str, Any]]:
 def stored(run: Path) -> list[str]:
     """Prompts in the order in which the store holds their edits."""
     store = Store(run.with_suffix(".store"))
-    found = [taught(row).prompt for row in store.rows() if row.kind == "edit"]
+    found = [taught(row).prompt for row in store.live()]
     store.close()
     return found
 

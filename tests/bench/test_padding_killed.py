@@ -59,7 +59,7 @@ def made(folder: Path, out: str) -> int:
 
 def taught_in(folder: Path, out: str) -> list[str]:
     store = Store(folder / out / f"{RUN}.store")
-    found = [taught(row).prompt for row in store.rows() if row.kind == "edit"]
+    found = [taught(row).prompt for row in store.live()]
     store.close()
     return found
 

@@ -86,7 +86,7 @@ def rows(run: Path) -> list[dict[str, Any]]:
 
 def stored(run: Path) -> list[Edit]:
     store = Store(run.with_suffix(".store"))
-    found = [taught(row) for row in store.rows() if row.kind == "edit"]
+    found = [taught(row) for row in store.live()]
     store.close()
     return found
 

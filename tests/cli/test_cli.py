@@ -17,6 +17,7 @@ from memoir.store import short
 VERBS = [
     *("pull", "init", "calibrate", "edit", "ask", "check", "blame"),
     *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
+    *("fsck", "gc"),
     *("config", "watch", "methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"

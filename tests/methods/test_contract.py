@@ -20,6 +20,7 @@ from memoir.methods.base import Batch, Change, Need
 from memoir.methods.memoir import FAITHFUL
 from memoir.store import Store
 from memoir.types import Edit
+from memoir.versions.fsck import check
 
 # Settings with which a method learns on a tiny random model, where its own are made for real ones.
 LEARNS = {"lr": 0.5, "max_steps": 200, "stop_loss": 1.0}
@@ -277,6 +278,7 @@ def test_an_editor_stores_it_opens_it_again_and_takes_it_back(
         unedited = [
             first.ask(edit.prompt, max_new_tokens=6, edits=False).text for edit in case.edits
         ]
+    assert check(Store(folder)) == []  # whatever a method keeps is read as it was written
     with editor(case, Store(folder)) as again:
         assert all(map(torch.equal, taught, [logits(again.host, e.prompt) for e in case.edits]))
         assert [again.ask(edit.prompt, max_new_tokens=6).text for edit in case.edits] == texts

@@ -9,6 +9,7 @@ from memoir.errors import NotAStore, StoreDamaged, StoreError, UnknownName
 from memoir.store import Row, Store, short
 from memoir.store.rows import identity
 from memoir.types import Edit
+from memoir.versions import fsck, gc
 from unfitted import teach
 
 
@@ -147,3 +148,36 @@ def test_branches_and_tags_are_followed_by_others(stored: Store, where: str) -> 
         *("tag", "branch", "switch", "edit", "tag")
     ]
     other.close()
+
+
+# ---------------------------------------------------------------------- looking after it
+
+
+def test_a_store_is_checked_and_room_is_given_back(stored: Store) -> None:
+    kept = teach(stored, "kept")
+    stored.move("branch/try", stored.history.tip(), "branch")
+    stored.move("HEAD", "try", "switch")
+    left = teach(stored, "left")
+    assert fsck.check(stored) == []
+    stored.move("HEAD", "main", "switch")
+    stored.move("branch/try", None, "delete")
+    (found,) = gc.collect(stored, older_than=0)
+    assert (found.row, stored.size(left), stored.size(kept) > 0) == (left, 0, True)
+    with pytest.raises(StoreDamaged, match="memoir gc removes such a file once no branch"):
+        stored.tensors(left)
+    (notice,) = fsck.check(stored)
+    assert notice.what == "Tensor files that no branch or tag needs are gone: 1."
+    assert [entry.status for entry in stored.entries()] == ["live"]
+
+
+def test_a_file_that_no_row_names_is_told_and_swept(stored: Store, where: str) -> None:
+    teach(stored)
+    sha256 = stored.files.store({"x": torch.full((8,), 9.0)})
+    (notice,) = fsck.check(stored)
+    assert notice.severity == "notice"
+    assert notice.what.startswith("No row names ")
+    assert sha256 in notice.what
+    again = Store(where)
+    teach(again)
+    assert fsck.check(again) == []
+    again.close()

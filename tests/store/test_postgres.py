@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from memoir.cli import app
 from memoir.errors import BadInput, MissingExtra, NotAStore, StoreError
-from memoir.store import Store
+from memoir.store import Store, short
 from memoir.store.postgres import FORMAT
+from memoir.versions import fsck
 from server import Server
 from unfitted import bind, teach
 
@@ -145,6 +146,23 @@ def test_a_guard_that_is_off_is_found(postgres: Server, database: Store, schema:
         f"the table {table} has lost its trigger, so its rows can be altered"
         for table in ("log", "moves")
     ]
+
+
+def test_a_row_that_was_altered_or_removed_all_the_same_is_found(
+    postgres: Server, database: Store, schema: str
+) -> None:
+    first, second = teach(database, "first"), teach(database, "second")
+    postgres.run(f"ALTER TABLE {schema}.log DISABLE TRIGGER keeps_rows")
+    postgres.run(f"UPDATE {schema}.log SET body = replace(body, 'first', 'third') WHERE seq = 1")
+    postgres.run(f"DELETE FROM {schema}.log WHERE id = '{second.id}'")
+    postgres.run(f"ALTER TABLE {schema}.log ENABLE TRIGGER keeps_rows")
+    found = [finding.what for finding in fsck.check_log(database)]
+    assert any("were removed: 3." in what for what in found)
+    assert any("was altered: its id is not that of its content" in what for what in found)
+    assert any(
+        f"names the edit {short(second.id)}, which the log does not" in what for what in found
+    )
+    assert first.id in database.log.get([first.id])
 
 
 def test_who_may_only_read_is_told_so(postgres: Server, database: Store, schema: str) -> None:

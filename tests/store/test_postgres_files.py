@@ -58,7 +58,9 @@ def test_tensors_that_were_lost_or_altered_are_damaged_and_all_else_is_readable(
     short = (row.sha256 or "")[:12]
     if "DELETE" in change:
         assert str(damaged.value) == (
-            f"the database {database.folder} has lost the tensors {short}…; restore them from a copy."
+            f"the database {database.folder} has no tensors {short}…. memoir gc removes such a file "
+            "once no branch or tag has led to its edit for some time; restore it from a copy, or "
+            "teach the edit anew."
         )
     else:
         assert str(damaged.value).startswith(

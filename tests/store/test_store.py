@@ -1,31 +1,24 @@
-"""The store: what it refuses, what it remembers, and that one process writes at a time."""
+"""The store: what it refuses, what it remembers, and what it finds."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
+import unfitted
 from memoir.errors import (
-    MemoirError,
     NotAStore,
-    StoreBusy,
     StoreDamaged,
     StoreError,
-    StoreFull,
     UnknownName,
 )
-from memoir.store import Row, Store
-from memoir.store.tensors import UNFINISHED
+from memoir.store import Store, rows, short
+from memoir.store.log import Log
 from memoir.types import Edit
+from unfitted import teach
 
 
 @pytest.fixture
@@ -35,19 +28,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def teach(store: Store, prompt: str = "p", value: float = 1.0) -> Row:
-    """Append an edit as an editor would."""
-    body = {"prompt": prompt, "target": "t", "subject": None}
-    return store.append("edit", body, {"x": torch.full((8,), value)})
-
-
 @pytest.fixture
 def ids(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Choose the ids of the rows to come."""
+    """Choose the ids of edits to come; those of commits stay their own."""
+    identity = rows.identity
 
     def choose(*names: str) -> None:
         given = iter(names)
-        monkeypatch.setattr(secrets, "token_hex", lambda _bytes: next(given))
+
+        def chosen(kind: str, *content: object) -> str:
+            return next(given) if kind == "edit" else identity(kind, *content)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(rows, "identity", chosen)
 
     return choose
 
@@ -60,8 +52,9 @@ def test_a_new_store_is_empty_and_makes_missing_folders(tmp_path: Path) -> None:
     assert not Store.exists(folder)
     store = Store.create(folder)
     assert Store.exists(folder)
-    assert store.rows() == []
-    assert store.entries() == []
+    assert store.log.rows() == []
+    assert (store.entries(), store.live(), store.settings()) == ([], [], None)
+    assert (store.history.branch, store.history.tip()) == ("main", None)
     store.close()
 
 
@@ -115,15 +108,16 @@ def test_a_folder_without_a_store_says_how_to_make_one(tmp_path: Path, made: boo
 def test_rows_and_tensors_are_there_in_a_second_opening(store: Store) -> None:
     row = teach(store, "p", 2.5)
     again = Store(store.folder)
-    assert again.rows() == [row]
+    assert again.live() == again.log.rows(kind="edit") == [row]
     assert torch.equal(again.tensors(row)["x"], torch.full((8,), 2.5))
-    assert again.size(row) == (store.folder / str(row.file)).stat().st_size > 32
+    assert again.size(row) == unfitted.file(store, row).stat().st_size > 32
     again.close()
 
 
 def test_a_row_without_tensors_has_no_file(store: Store) -> None:
-    row = store.append("settings", {"method": "memoir"})
-    assert (row.file, store.tensors(row), store.size(row)) == (None, {}, 0)
+    row = unfitted.bind(store)
+    assert (row.sha256, store.tensors(row), store.size(row)) == (None, {}, 0)
+    assert store.settings() == row
 
 
 # ---------------------------------------------------------------------- finding
@@ -132,11 +126,11 @@ def test_a_row_without_tensors_has_no_file(store: Store) -> None:
 def test_a_row_is_found_by_its_id_or_a_beginning_only_it_has(
     store: Store, ids: Callable[..., None]
 ) -> None:
-    ids("abc123", "abd456", "ab")
-    first, second, short = teach(store), teach(store), teach(store)
+    ids("abc123", "abd456")
+    first, second = teach(store), teach(store)
     assert store.find("abc123") == first
     assert store.find("abd") == second
-    assert store.find("ab") == short  # a whole id wins over beginnings
+    assert store.find("abd", "edit") == second
 
 
 def test_a_beginning_of_several_ids_is_refused_and_lists_them(
@@ -147,11 +141,24 @@ def test_a_beginning_of_several_ids_is_refused_and_lists_them(
     with pytest.raises(UnknownName) as refused:
         store.find("ab")
     message = str(refused.value)
-    assert message.startswith("'ab' is the beginning of 2 ids (abc123, abd456")
+    assert message.startswith("'ab' is the beginning of several ids: abc123 (edit), abd456 (edit)")
     assert message.endswith("; give more of it.")
 
 
-@pytest.mark.parametrize("id", ["zzz", ""])
+def test_a_beginning_is_looked_up_among_rows_of_the_kind_that_is_meant(store: Store) -> None:
+    for _ in range(40):  # more commits than one look-up lists begin like any edit
+        teach(store)
+    for edit in store.live():
+        digit = edit.id[0]
+        others = [row for row in store.live() if row.id.startswith(digit)]
+        if len(others) == 1:
+            assert store.find(digit, "edit") == edit
+        else:
+            with pytest.raises(UnknownName, match=f"'{digit}' is the beginning of several ids"):
+                store.find(digit, "edit")
+
+
+@pytest.mark.parametrize("id", ["zzz", "", "%", "ABC"])
 def test_an_unknown_id_points_to_the_log(store: Store, id: str) -> None:
     teach(store)
     with pytest.raises(UnknownName) as refused:
@@ -159,39 +166,12 @@ def test_an_unknown_id_points_to_the_log(store: Store, id: str) -> None:
     assert str(refused.value) == f"no entry '{id}' in {store.folder}; see: memoir log"
 
 
-def test_an_entry_that_is_no_edit_is_named_for_what_it_is(store: Store) -> None:
-    row = store.append("settings", {"method": "memoir"})
+def test_an_entry_that_is_no_edit_is_not_found_as_one(store: Store) -> None:
+    row = unfitted.bind(store)
+    assert store.find(row.id, "settings") == row
     with pytest.raises(UnknownName) as refused:
         store.entry(row.id)
-    assert str(refused.value) == f"'{row.id}' is a settings, no edit; see: memoir log"
-
-
-# ---------------------------------------------------------------------- taking back
-
-
-def test_reverting_adds_a_row_and_keeps_the_edit(store: Store) -> None:
-    kept, taken = teach(store, "kept"), teach(store, "taken")
-    row = store.revert(taken.id[:6])
-    assert (row.kind, row.body) == ("revert", {"edit": taken.id})
-    assert store.rows() == [kept, taken, row]
-    assert [entry.status for entry in store.entries()] == ["live", "reverted"]
-
-
-def test_reverting_twice_is_refused_and_adds_nothing(store: Store) -> None:
-    row = teach(store)
-    store.revert(row.id)
-    before = store.rows()
-    with pytest.raises(UnknownName) as refused:
-        store.revert(row.id)
-    assert str(refused.value) == f"'{row.id}' is reverted already; see: memoir log"
-    assert store.rows() == before
-
-
-def test_a_reverted_edit_is_not_read_so_its_file_may_be_gone(store: Store) -> None:
-    row = teach(store)
-    store.revert(row.id)
-    (store.folder / str(row.file)).unlink()
-    assert store.entry(row.id).status == "reverted"
+    assert str(refused.value) == f"no edit '{row.id}' in {store.folder}; see: memoir log"
 
 
 # ---------------------------------------------------------------------- damage
@@ -199,10 +179,10 @@ def test_a_reverted_edit_is_not_read_so_its_file_may_be_gone(store: Store) -> No
 
 def test_a_damaged_file_is_named_and_everything_else_stays_readable(store: Store) -> None:
     live, reverted, altered, missing = (teach(store, name) for name in "abcd")
-    store.revert(reverted.id)
-    path = store.folder / str(altered.file)
+    store.revert([reverted.id])
+    path = unfitted.file(store, altered)
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    (store.folder / str(missing.file)).unlink()
+    unfitted.file(store, missing).unlink()
 
     entries = store.entries()
     assert [entry.status for entry in entries] == ["live", "reverted", "damaged", "damaged"]
@@ -210,110 +190,47 @@ def test_a_damaged_file_is_named_and_everything_else_stays_readable(store: Store
     assert entries[0].note is None
     assert str(path) in str(entries[2].note)
     assert "was truncated or altered" in str(entries[2].note)
-    assert "No such file" in str(entries[3].note)
-    assert torch.equal(store.tensors(live)["x"], torch.ones(8))
+    assert entries[3].note == (
+        f"{unfitted.file(store, missing)} cannot be read: No such file or directory. memoir gc removes "
+        "such a file once no branch or tag has led to its edit for some time; restore it from a copy, "
+        "or teach the edit anew."
+    )
+    assert len(store.tensors(live)["x"]) == 8
     with pytest.raises(StoreDamaged):
         store.tensors(altered)
 
 
 def test_a_damaged_edit_can_be_taken_back(store: Store) -> None:
     row = teach(store)
-    (store.folder / str(row.file)).unlink()
-    store.revert(row.id)
+    unfitted.file(store, row).unlink()
+    store.revert([row.id])
     assert store.entry(row.id).status == "reverted"
 
 
-# ---------------------------------------------------------------------- writing
-
-HOLD = """
-import sys
-from memoir.store import Store
-
-store = Store(sys.argv[1])
-with store.writing():
-    print("held", flush=True)
-    sys.stdin.read()
-    store.append("edit", {"prompt": "theirs", "target": "t", "subject": None})
-"""
-
-
-@contextmanager
-def another_writer(folder: Path) -> Iterator[Callable[[], None]]:
-    """Another process that writes; call what this gives to let it append a row and end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process.stdin.close
-    assert process.returncode == 0
-
-
-def test_a_second_writer_is_refused_in_the_end_but_may_read(store: Store) -> None:
-    row = teach(store)
-    impatient = Store(store.folder, patience=0.2)
-    with another_writer(store.folder):
-        with pytest.raises(StoreBusy) as refused:
-            teach(impatient)
-        assert impatient.rows() == [row]
-        assert [entry.status for entry in impatient.entries()] == ["live"]
-    assert str(refused.value) == (
-        f"another process has been writing to {store.folder} for over 0.2 s; nothing was added. "
-        "Try again when it is done."
-    )
-    assert not list(store.folder.rglob("*" + UNFINISHED))
-    teach(impatient)
-    assert [row.body["prompt"] for row in store.rows()] == ["p", "theirs", "p"]
-    impatient.close()
-
-
-def test_a_second_writer_waits_and_then_proceeds(store: Store) -> None:
-    with another_writer(store.folder) as let_go:
-        threading.Timer(0.3, let_go).start()
-        teach(store, "ours")
-    assert [row.body["prompt"] for row in store.rows()] == ["theirs", "ours"]
-
-
-def test_writing_may_be_nested(store: Store) -> None:
-    with store.writing(), store.writing():
-        teach(store)
-    assert len(store.rows()) == 1
-
-
-def test_an_error_while_writing_gives_the_lock_back(store: Store) -> None:
-    with pytest.raises(MemoirError, match="on purpose"), store.writing():
-        raise MemoirError("on purpose")
-    teach(store)
-    assert len(store.rows()) == 1
-
-
-def test_what_a_dead_process_was_writing_is_swept_at_the_next_write(store: Store) -> None:
-    row = teach(store)
-    left = store.folder / "tensors" / ("0123456789.safetensors" + UNFINISHED)
-    left.write_bytes(b"half a ten")
-    assert len(Store(store.folder).entries()) == 1
-    never_acknowledged = store.folder / "tensors" / "fedcba9876.safetensors"
-    never_acknowledged.write_bytes(b"whole, but the process died before its row")
-    assert left.exists()  # reading changes nothing
-    teach(Store(store.folder))
-    assert not left.exists()
-    assert not never_acknowledged.exists()
-    assert (store.folder / str(row.file)).exists()
-
-
-def test_a_log_that_takes_no_row_leaves_no_tensor_file(
+def test_a_row_or_a_commit_that_was_lost_is_named(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_args: object) -> Row:
-        raise StoreFull("no space")
-
-    monkeypatch.setattr(store._log, "append", refuse)
-    with pytest.raises(StoreFull):
-        teach(store)
-    assert list((store.folder / "tensors").iterdir()) == []
+    lost = teach(store, "a")
+    old = store.history.tip()
+    teach(store, "b")
+    assert old is not None
+    get = Log.get
+    monkeypatch.setattr(
+        Log, "get", lambda self, ids: {k: v for k, v in get(self, ids).items() if k != lost.id}
+    )
+    for read in (store.live, store.entries):
+        with pytest.raises(StoreDamaged) as refused:
+            read()
+        assert str(refused.value) == (
+            f"the log of {store.folder} has lost the row {short(lost.id)}, which its history names. "
+            "See what else is damaged with memoir fsck, and restore the store from a copy."
+        )
+    again = Store(store.folder)
+    del again.history.nodes[old]
+    with pytest.raises(StoreDamaged) as refused:
+        again.live()
+    assert str(refused.value) == (
+        f"the log has lost the commit {short(old)}, which its history names. See what else is "
+        "damaged with memoir fsck, and restore the store from a copy."
+    )
+    again.close()

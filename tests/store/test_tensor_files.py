@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
-from memoir.store.tensors import UNFINISHED, TensorFile, write
+from memoir.store.tensors import UNFINISHED, TensorFile, store, store_bytes
 
 DTYPES = [
     torch.float64,
@@ -51,11 +53,16 @@ def tensors(draw: st.DrawFn) -> Tensor:
     return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape)
 
 
+def write(folder: Path, tensors: dict[str, Tensor]) -> tuple[Path, str]:
+    """Store tensors in a folder; their file and its checksum."""
+    sha256 = store(folder, tensors)
+    return folder / f"{sha256}.safetensors", sha256
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[Path, str]:
     """A file of a thousand numbers, and its checksum."""
-    path = tmp_path / "edit.safetensors"
-    return path, write(path, {"x": torch.arange(1000.0)})
+    return write(tmp_path, {"x": torch.arange(1000.0)})
 
 
 @settings(max_examples=40, deadline=None)
@@ -63,8 +70,7 @@ def written(tmp_path: Path) -> tuple[Path, str]:
 def test_every_dtype_comes_back_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, given_: dict[str, Tensor]
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "round-trip.safetensors"
-    found = TensorFile(path, write(path, given_))
+    found = TensorFile(*write(tmp_path_factory.getbasetemp(), given_))
     assert {name: bits(tensor) for name, tensor in found.items()} == {
         name: bits(tensor) for name, tensor in given_.items()
     }
@@ -72,8 +78,7 @@ def test_every_dtype_comes_back_bit_for_bit(
 
 def test_views_are_written_as_what_they_show(tmp_path: Path) -> None:
     whole = torch.arange(12.0, requires_grad=True).reshape(3, 4)
-    path = tmp_path / "edit.safetensors"
-    found = TensorFile(path, write(path, {"turned": whole.T, "part": whole[1:, ::2]}))
+    found = TensorFile(*write(tmp_path, {"turned": whole.T, "part": whole[1:, ::2]}))
     assert bits(found["turned"]) == bits(whole.detach().T)
     assert bits(found["part"]) == bits(whole.detach()[1:, ::2])
 
@@ -81,6 +86,22 @@ def test_views_are_written_as_what_they_show(tmp_path: Path) -> None:
 def test_nothing_but_the_file_is_left_behind(written: tuple[Path, str]) -> None:
     path, _ = written
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_named_by_its_content_and_equal_ones_are_one(tmp_path: Path) -> None:
+    path, sha256 = write(tmp_path, {"x": torch.ones(8)})
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert store_bytes(tmp_path, path.read_bytes()) == sha256
+    assert write(tmp_path, {"x": torch.ones(8)}) == (path, sha256)
+    assert list(tmp_path.iterdir()) == [path]
+    assert write(tmp_path, {"x": torch.zeros(8)})[0] != path
+
+
+def test_storing_what_was_damaged_heals_it(written: tuple[Path, str]) -> None:
+    path, sha256 = written
+    path.write_bytes(b"")
+    store(path.parent, {"x": torch.arange(1000.0)})
+    assert torch.equal(TensorFile(path, sha256)["x"], torch.arange(1000.0))
 
 
 def test_a_missing_file_is_damage_and_named(tmp_path: Path) -> None:
@@ -115,13 +136,12 @@ def test_one_altered_byte_is_damage_and_named(written: tuple[Path, str], at: int
 
 
 def test_it_is_a_mapping_of_the_names_that_were_written(tmp_path: Path) -> None:
-    path = tmp_path / "edit.safetensors"
-    file = TensorFile(path, write(path, {"b": torch.ones(2), "a": torch.zeros(0)}))
+    file = TensorFile(*write(tmp_path, {"b": torch.ones(2), "a": torch.zeros(0)}))
     assert (sorted(file), len(file), "a" in file, "c" in file) == (["a", "b"], 2, True, False)
     with pytest.raises(KeyError, match="c"):
         file["c"]
     assert file.get("c") is None
-    empty = TensorFile(path, write(path, {}))
+    empty = TensorFile(*write(tmp_path, {}))
     assert (list(empty), len(empty)) == ([], 0)
 
 
@@ -139,8 +159,8 @@ def test_no_tensor_is_kept(written: tuple[Path, str]) -> None:
 
 @LINUX
 def test_many_files_take_no_room(tmp_path: Path) -> None:
-    path, count, numbers = tmp_path / "edit.safetensors", 1000, 20_000
-    sha256 = write(path, {"x": torch.zeros(numbers)})
+    count, numbers = 1000, 20_000
+    path, sha256 = write(tmp_path, {"x": torch.zeros(numbers)})
     before = resident()
     files = [TensorFile(path, sha256) for _ in range(count)]
     assert all(len(file["x"]) == numbers for file in files)
@@ -209,17 +229,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_leaves_no_file_and_keeps_the_others(small_disk: Path) -> None:
-    before = small_disk / "before.safetensors"
-    sha256 = write(before, {"x": torch.arange(1000.0)})
-    path = small_disk / "edit.safetensors"
+    before, sha256 = write(small_disk, {"x": torch.arange(1000.0)})
     with pytest.raises(StoreFull) as refused:
-        write(path, {"x": torch.zeros(100_000)})
+        write(small_disk, {"x": torch.zeros(100_000)})
     message = str(refused.value)
-    assert message.startswith(f"could not write {path} (4000")
+    assert re.match(rf"could not write {small_disk}/[0-9a-f]{{64}}\.safetensors \(4000", message)
     assert "No space left on device; nothing was added. Free some space and try again." in message
     assert list(small_disk.iterdir()) == [before]
     assert torch.equal(TensorFile(before, sha256)["x"], torch.arange(1000.0))
-    write(path, {"x": torch.zeros(100)})
+    write(small_disk, {"x": torch.zeros(100)})
 
 
 LIMITED = """
@@ -227,12 +245,12 @@ import resource, signal, sys
 from pathlib import Path
 import torch
 from memoir.errors import StoreFull
-from memoir.store.tensors import write
+from memoir.store.tensors import store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    write(Path(sys.argv[1]), {"x": torch.zeros(1000)})
+    store(Path(sys.argv[1]), {"x": torch.zeros(1000)})
 except StoreFull as error:
     print(error)
 """
@@ -241,15 +259,16 @@ except StoreFull as error:
 def test_a_file_that_may_not_grow_leaves_no_file(tmp_path: Path) -> None:
     folder = tmp_path / "tensors"
     folder.mkdir()
-    path = folder / "edit.safetensors"
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path)],
+        [sys.executable, "-c", LIMITED, str(folder)],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    assert done.stdout.startswith(f"could not write {path} (4")
+    assert re.match(rf"could not write {folder}/[0-9a-f]{{64}}\.safetensors \(4", done.stdout), (
+        done.stdout
+    )
     assert "File too large; nothing was added." in done.stdout
     assert list(folder.iterdir()) == []
 
@@ -264,6 +283,9 @@ def test_a_failed_write_keeps_the_file_that_was_there(
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(StoreError, match="Input/output error; nothing was added"):
-        write(path, {"x": torch.zeros(3)})
+        write(path.parent, {"x": torch.arange(1000.0)})
+    with pytest.raises(StoreError, match="Input/output error; nothing was added"):
+        write(path.parent, {"x": torch.zeros(3)})
+    assert list(path.parent.iterdir()) == [path]
     assert torch.equal(TensorFile(path, sha256)["x"], torch.arange(1000.0))
     assert not path.with_name(path.name + UNFINISHED).exists()

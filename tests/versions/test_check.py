@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from memoir.editor import Editor
-from memoir.errors import BadRecord, CheckFailed
-from memoir.store import Row
-from memoir.types import Edit, Note
-from memoir.versions.check import WHY_SKIPPED, blamed, check, expired, guard
+from memoir.errors import BadRecord
+from memoir.types import Note
+from memoir.versions.check import WHY_SKIPPED, blamed, check, expired
 from memoir.versions.suite import Question, read_probes
 
 MakeEditor = Callable[..., Editor]
@@ -151,23 +150,3 @@ def test_a_line_that_is_no_probe_is_named(tmp_path: Path, line: str) -> None:
         f"{file}, line 2: a probe is a JSON object with 'prompt', 'must_say' or 'must_never_say', and "
         'perhaps "chat": true.'
     )
-
-
-def test_a_guard_keeps_a_change_from_being_committed(editor: Editor) -> None:
-    before, rows = tip(editor), editor.live()
-    said = editor.ask("The CEO of Acme is", max_new_tokens=5)
-    with pytest.raises(CheckFailed) as refused:
-        editor.change(
-            teach=[[Edit("The CEO of Acme is", "Omar", "Acme")]], review=lambda: guard(editor)
-        )
-    message = str(refused.value)
-    assert message.startswith("1 of ") or message.startswith("2 of ")
-    assert "it was not committed. The first: 'The CEO of Acme is'" in message
-    assert message.endswith("or commit without the gate: memoir config gate.on-commit false.")
-    assert tip(editor) == before
-    assert ids(editor.live()) == ids(rows)
-    assert editor.ask("The CEO of Acme is", max_new_tokens=5) == said
-
-
-def ids(rows: list[Row]) -> list[str]:
-    return [row.id for row in rows]

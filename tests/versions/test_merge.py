@@ -170,9 +170,9 @@ def test_branches_bound_by_different_settings_are_not_merged(
     settings = editor.store.settings()
     assert settings is not None
     switch(editor, "work")
-    editor.store.commit(
-        settings=editor.store.row("settings", settings.body, editor.store.tensors(settings))
-    )
+    with editor.store.writing():
+        again = editor.store.row("settings", settings.body, editor.store.tensors(settings))
+        editor.store.commit(settings=again)
     switch(editor, "main")
     editor.edit("The CEO of Acme is", "Dana", "Acme")
     with pytest.raises(BadInput, match="'work' and 'main' are bound to their model by different"):

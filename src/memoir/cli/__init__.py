@@ -16,6 +16,8 @@ from memoir.cli import (
     demo,
     diff,
     edit,
+    fsck,
+    gc,
     init,
     log,
     merge,
@@ -40,9 +42,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 MODELS = (pull, init, calibrate, edit, ask, check, blame)
-HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset, config, watch)
+HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
+STORE = (fsck, gc, config, watch)
 OTHERS = (methods, stats, data, demo)
-for verb in (*MODELS, *HISTORY, *OTHERS):
+for verb in (*MODELS, *HISTORY, *STORE, *OTHERS):
     name = verb.__name__.rsplit(".", 1)[-1]
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 

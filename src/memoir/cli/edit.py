@@ -29,11 +29,12 @@ from memoir.cli.output import (
     reporting_errors,
 )
 from memoir.dates import day
-from memoir.errors import BadInput, EditRefused
+from memoir.errors import BadInput, EditRefused, Objected
 from memoir.types import Edit, Note, Progress, Receipt, Record
 
 if TYPE_CHECKING:
     from memoir.editor import Editor
+    from memoir.versions.conflicts import Objection
 
 EXAMPLES = (
     'Examples:  memoir edit "The CEO of Acme is" "Dana Reyes" --source https://acme.example  |  '
@@ -75,6 +76,9 @@ def run(
             "--keep-going", help="Keep a file's other facts when one is refused, and name it."
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make it in spite of objections, and record them.")
+    ] = False,
     message: MessageOption = None,
     author: AuthorOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -104,8 +108,20 @@ def run(
         records = [_marked(each, source, expires, tuple(tag or ())) for each in records]
         note = Note(message or "", author)
         with opening.existing(store, model, dtype, device_map) as editor, progress_bars() as bars:
+            found = _objections(editor, records)
+            refused: list[Receipt | EditRefused] = []
+            if force:
+                note = replace(
+                    note, forced=tuple(str(each) for some in found.values() for each in some)
+                )
+            elif keep_going:
+                refused = [_objected(records[number], some) for number, some in found.items()]
+                records = [each for number, each in enumerate(records) if number not in found]
+            elif found:
+                number, some = next(iter(found.items()))
+                raise _objected(records[number], some, len(found))
             if file is None or keep_going:
-                results = _one_by_one(editor, records, note, bars)
+                results = refused + _one_by_one(editor, records, note, bars)
             else:
                 results = _together(editor, records, note, bars)
     _show(results, json)
@@ -121,6 +137,26 @@ def _edit(
     if prompt is None or target is None:
         raise BadInput('give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.')
     return Edit(prompt, target, subject, phrasings, aliases)
+
+
+def _objections(editor: Editor, records: Sequence[Record]) -> dict[int, list[Objection]]:
+    """What there is to say against records, by their number."""
+    from memoir.versions.conflicts import objections
+
+    found: dict[int, list[Objection]] = {}
+    for each in objections(editor, [record.edit for record in records]):
+        found.setdefault(each.number, []).append(each)
+    return found
+
+
+def _objected(record: Record, found: Sequence[Objection], records: int = 1) -> Objected:
+    where = f"{record.where}: " if record.where else ""
+    more = f" So are {records - 1} more." if records > 1 else ""
+    return Objected(
+        f"{where}{record.edit.prompt!r} → {record.edit.target!r} is objected to; nothing was changed. "
+        + " ".join(map(str, found))
+        + f"{more} To make it all the same, give --force."
+    )
 
 
 def _marked(

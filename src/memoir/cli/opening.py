@@ -32,6 +32,9 @@ def existing(
 
         editor = Editor.open(model, store, dtype=dtype, device_map=device_map, at=at)
     with editor:
+        from memoir.versions import gate
+
+        gate.install(editor)
         yield editor
 
 

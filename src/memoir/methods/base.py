@@ -4,7 +4,7 @@ A method never writes to disk and never changes itself while it fits. It turns e
 (plain tensors), and replaying the changes of the live edits in log order gives its state back:
 
     fit(edits) → Change        computed, nothing touched
-    store.append(change)       durable
+    store.commit(rows)         durable
     apply(id, edit, tensors)   live
     remove(id)                 taken back
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from filelock import Timeout
 from psycopg import errors
@@ -32,20 +31,34 @@ class AdvisoryLock:
         self._session = session
         self._key = (key(session.address.schema),)
 
-    @contextmanager
-    def acquire(self, *, poll_interval: float) -> Iterator[None]:
-        """A block in which it is held; the server has a queue, so nothing is polled."""
-        with self._session.bound():
-            if not self.lock_counter:
-                self._take()
-            self.lock_counter += 1
+    @property
+    def lock_file(self) -> str:
+        """What is held, as people are told."""
+        return str(self._session.address)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether we hold it."""
+        return self.lock_counter > 0
+
+    def acquire(self, *, poll_interval: float) -> None:
+        """Take it. The server has a queue, so nothing is polled."""
+        self._session.bind()
+        if not self.is_locked:
             try:
-                yield
-            finally:
-                self.lock_counter -= 1
-                if not self.lock_counter:
-                    with suppress(StoreError):  # a connection that was lost has given it back
-                        self._session.run("SELECT pg_advisory_unlock(%s)", self._key)
+                self._take()
+            except BaseException:
+                self._session.unbind()
+                raise
+        self.lock_counter += 1
+
+    def release(self) -> None:
+        """Give it back, once it was released as often as it was taken."""
+        self.lock_counter -= 1
+        if not self.is_locked:
+            with suppress(StoreError):  # a connection that was lost has given it back
+                self._session.run("SELECT pg_advisory_unlock(%s)", self._key)
+        self._session.unbind()
 
     def _take(self) -> None:
         wait = f"{min(max(self.timeout * 1000, 1), _LONGEST):.0f}"
@@ -59,7 +72,7 @@ class AdvisoryLock:
                 self._session.run("SELECT pg_advisory_lock(%s)", self._key)
         except StoreError as error:
             if isinstance(error.__cause__, errors.LockNotAvailable):
-                raise Timeout(str(self._session.address)) from None
+                raise Timeout(self.lock_file) from None
             raise
 
 

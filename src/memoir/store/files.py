@@ -46,8 +46,14 @@ class Files(Protocol):
     def size(self, sha256: str) -> int:
         """Bytes of a file; 0 if there is none."""
 
+    def remove(self, sha256: str) -> None:
+        """Remove a file, if there is one."""
+
+    def strays(self, named: Collection[str]) -> list[str]:
+        """What is there beside these files, as people are told."""
+
     def sweep(self, named: Collection[str]) -> None:
-        """Remove all files but these."""
+        """Remove it."""
 
 
 class FolderFiles:
@@ -77,12 +83,19 @@ class FolderFiles:
         path = self.path(sha256)
         return path.stat().st_size if path.exists() else 0
 
-    def sweep(self, named: Collection[str]) -> None:
-        """Remove all files but these."""
+    def remove(self, sha256: str) -> None:
+        """Remove a file, if there is one."""
+        self.path(sha256).unlink(missing_ok=True)
+
+    def strays(self, named: Collection[str]) -> list[str]:
+        """What is there beside these files: their paths."""
         names = {self.path(sha256).name for sha256 in named}
-        for path in self._folder.iterdir():
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+        return sorted(str(path) for path in self._folder.iterdir() if path.name not in names)
+
+    def sweep(self, named: Collection[str]) -> None:
+        """Remove it."""
+        for path in self.strays(named):
+            Path(path).unlink(missing_ok=True)
 
 
 class DatabaseFiles:
@@ -119,8 +132,7 @@ class DatabaseFiles:
         path = self.path(sha256)
         if not path.exists():
             raise StoreDamaged(
-                f"the database {self._session.address} has lost the tensors {sha256[:12]}…; restore "
-                "them from a copy."
+                f"the database {self._session.address} has no tensors {sha256[:12]}…."
             )
         try:
             return TensorFile(path, sha256)
@@ -130,7 +142,7 @@ class DatabaseFiles:
 
     def path(self, sha256: str) -> Path:
         """Where a copy is; made now if there is none, and anything to make it from."""
-        path = self._cache / f"{sha256}.safetensors"
+        path = self._copied(sha256)
         if not path.exists() and self.size(sha256):
             try:
                 self._copy(sha256, path)
@@ -147,11 +159,23 @@ class DatabaseFiles:
         )
         return int(size)
 
-    def sweep(self, named: Collection[str]) -> None:
-        """Remove all files but these."""
+    def remove(self, sha256: str) -> None:
+        """Remove a file and its copy here, if there are any."""
+        self._session.run("DELETE FROM tensors WHERE sha256 = %s", (sha256,))
+        self._copied(sha256).unlink(missing_ok=True)
+
+    def strays(self, named: Collection[str]) -> list[str]:
+        """What is there beside these files: their checksums."""
         found = {sha256 for (sha256,) in self._session.run("SELECT DISTINCT sha256 FROM tensors")}
-        for sha256 in found.difference(named):
-            self._session.run("DELETE FROM tensors WHERE sha256 = %s", (sha256,))
+        return sorted(found.difference(named))
+
+    def sweep(self, named: Collection[str]) -> None:
+        """Remove it."""
+        for sha256 in self.strays(named):
+            self.remove(sha256)
+
+    def _copied(self, sha256: str) -> Path:
+        return self._cache / f"{sha256}.safetensors"
 
     def _copy(self, sha256: str, path: Path) -> None:
         """Bring a file into the cache: under its name once it is whole and right."""

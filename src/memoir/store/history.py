@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from memoir.errors import UnknownName
+from memoir.errors import StoreDamaged, UnknownName
 from memoir.store.rows import HEAD, Move, Row, short
 
 MAIN = "main"
@@ -117,22 +117,33 @@ class History:
         if len(begin) == 1:
             return begin[0]
         if begin:
-            some = ", ".join(short(id) for id in begin[:4])
+            some = ", ".join(map(short, begin[:4])) + (", …" if len(begin) > 4 else "")
             raise UnknownName(
-                f"'{name}' is the beginning of {len(begin)} commits ({some}, …); give more."
+                f"'{name}' is the beginning of {len(begin)} commits ({some}); give more."
             )
         raise UnknownName.among(
-            "branch, tag or commit", name, [HEAD, *self.branches, *self.tags], "See: memoir log."
+            "branch, tag or commit",
+            name,
+            [*([HEAD] if self.tip() else []), *self.branches, *self.tags],
+            "See: memoir log.",
         )
 
     # ------------------------------------------------------------------ states
+
+    def _node(self, id: str) -> Node:
+        if id not in self.nodes:
+            raise StoreDamaged(
+                f"the log has lost the commit {short(id)}, which its history names. See what else is "
+                "damaged with memoir fsck, and restore the store from a copy."
+            )
+        return self.nodes[id]
 
     def line(self, commit: str | None) -> list[str]:
         """A commit and its first parents, the oldest first."""
         found = []
         while commit is not None:
             found.append(commit)
-            parents = self.nodes[commit].parents
+            parents = self._node(commit).parents
             commit = parents[0] if parents else None
         return found[::-1]
 
@@ -143,7 +154,7 @@ class History:
             if new is None:
                 return None
             found.append(new)
-            parents = self.nodes[new].parents
+            parents = self._node(new).parents
             new = parents[0] if parents else None
         return found[::-1]
 
@@ -184,7 +195,7 @@ class History:
             id = todo.pop()
             if id not in found:
                 found.add(id)
-                todo += self.nodes[id].parents
+                todo += self._node(id).parents
         return found
 
     def ordered(self, commit: str | None) -> list[str]:

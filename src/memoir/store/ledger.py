@@ -13,11 +13,23 @@ class Lock(Protocol):
     """Held by the one process that is adding something; may be taken again by who has it."""
 
     @property
+    def lock_file(self) -> str:
+        """What is held, as people are told."""
+
+    @property
     def timeout(self) -> float:
         """Seconds to wait for it."""
 
-    def acquire(self, *, poll_interval: float) -> AbstractContextManager[Any]:
-        """A block in which it is held.
+    @property
+    def is_locked(self) -> bool:
+        """Whether we hold it."""
+
+    @property
+    def lock_counter(self) -> int:
+        """How often we have taken it."""
+
+    def acquire(self, *, poll_interval: float) -> Any:
+        """Take it.
 
         Args:
             poll_interval: seconds between two attempts, where there is no queue to wait in.
@@ -26,13 +38,25 @@ class Lock(Protocol):
             filelock.Timeout: another process kept it for longer than we wait.
         """
 
+    def release(self) -> None:
+        """Give it back, once it was released as often as it was taken."""
+
 
 class Ledger(Protocol):
     """Rows and moves that are only ever added, and notes beside them.
 
     Every function raises StoreError if the log cannot be read or written, and StoreDamaged if it is not
     what it was.
+
+    Attributes:
+        engine: the program that keeps it.
     """
+
+    engine: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people are told."""
 
     def lock(self, patience: float) -> Lock:
         """The lock of all who write to this log."""
@@ -64,8 +88,8 @@ class Ledger(Protocol):
     def get(self, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids; unknown ones are left out."""
 
-    def beginning(self, prefix: str) -> list[Row]:
-        """Rows whose id begins so, in order; at most five."""
+    def beginning(self, prefix: str, kind: str | None = None) -> list[Row]:
+        """Rows whose id begins so, in order; all, or those of one kind; at most five."""
 
     def files(self) -> set[str]:
         """Checksums of all tensor files that rows name."""
@@ -81,6 +105,17 @@ class Ledger(Protocol):
 
     def signatures(self) -> dict[str, str]:
         """Signatures by commit."""
+
+    def last(self, table: str) -> int:
+        """The highest position that ``log`` or ``moves`` has given; 0 in a new store."""
+
+    def raw(self, table: str, seq: int) -> list[str | None] | None:
+        """The columns of ``log`` or ``moves`` behind a position, as they are, also where they are not
+        what was written; None if there is no such row.
+
+        Raises:
+            StoreDamaged: it cannot be read.
+        """
 
     def check(self) -> list[str]:
         """What the database itself finds wrong."""

@@ -56,6 +56,10 @@ PRAGMA user_version = {FORMAT};
 COMMIT;
 """
 _ROW = "seq, id, kind, time, body, sha256"
+_COLUMNS = {
+    "log": ("id", "kind", "time", "body", "sha256"),
+    "moves": ("ref", "target", "time", "why", "chain"),
+}
 _AT_ONCE = 500
 """Ids asked for in one query."""
 
@@ -67,6 +71,8 @@ class Log:
         NotAStore: the file is no log, or of a later format.
         StoreDamaged: SQLite cannot read it.
     """
+
+    engine = "SQLite"
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -96,6 +102,11 @@ class Log:
             raise explained(path, error) from error
         finally:
             database.close()
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self._path)
 
     def lock(self, patience: float) -> BaseFileLock:
         """The lock of all who write to this log."""
@@ -147,7 +158,7 @@ class Log:
 
     def configure(self, key: str, value: str | None) -> None:
         """Keep a setting of the store; None forgets it."""
-        with self._explaining():
+        with self._explaining(), self._transaction():
             self._database.execute("DELETE FROM config WHERE key = ?", (key,))
             if value is not None:
                 self._database.execute("INSERT INTO config VALUES (?, ?)", (key, value))
@@ -191,11 +202,12 @@ class Log:
                 found[row.id] = row
         return found
 
-    def beginning(self, prefix: str) -> list[Row]:
-        """Rows whose id begins so, in order; at most five."""
+    def beginning(self, prefix: str, kind: str | None = None) -> list[Row]:
+        """Rows whose id begins so, in order; all, or those of one kind; at most five."""
+        which = "AND kind = ?" if kind else ""
         return self._rows(
-            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? ORDER BY seq LIMIT 5",
-            (prefix, prefix + "g"),  # the digits end with f
+            f"SELECT {_ROW} FROM log WHERE id >= ? AND id < ? {which} ORDER BY seq LIMIT 5",
+            (prefix, prefix + "g", *([kind] if kind else [])),  # the digits end with f
         )
 
     def files(self) -> set[str]:
@@ -242,6 +254,29 @@ class Log:
                 Row(seq, id, kind, time, json.loads(body), sha256)
                 for seq, id, kind, time, body, sha256 in self._database.execute(query, given)
             ]
+
+    def last(self, table: str) -> int:
+        """The highest position that ``log`` or ``moves`` has given; 0 in a new store."""
+        with self._explaining():
+            found = self._database.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)
+            )
+            return int((found.fetchone() or (0,))[0])
+
+    def raw(self, table: str, seq: int) -> list[str | None] | None:
+        """The columns of ``log`` or ``moves`` behind a position, as they are, also where they are not
+        what was written; None if there is no such row.
+
+        Raises:
+            StoreDamaged: it cannot be read.
+        """
+        columns = ", ".join(f"CAST({name} AS BLOB)" for name in _COLUMNS[table])
+        with self._explaining():
+            found = self._database.execute(f"SELECT {columns} FROM {table} WHERE seq = ?", (seq,))
+            row = found.fetchone()
+        if row is None:
+            return None
+        return [None if each is None else each.decode(errors="replace") for each in row]
 
     def check(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from memoir.store import tensors as tensor_files
 from memoir.store.rows import chained, identity
 
 FORMAT = 2
@@ -60,8 +60,7 @@ def _to_2(database: sqlite3.Connection, folder: Path) -> None:
     parents: list[str] = []
     for id, kind, time, text, file, sha256 in old:
         if file is not None:
-            with suppress(FileExistsError, FileNotFoundError):
-                os.link(folder / file, folder / "tensors" / f"{sha256}.safetensors")
+            _name_by_content(folder / file, sha256)
         body = json.loads(text)
         change: dict[str, Any] = {"settings": None, "add": [], "remove": []}
         if kind == "revert":
@@ -71,6 +70,7 @@ def _to_2(database: sqlite3.Connection, folder: Path) -> None:
             change |= {"settings": renamed[id]} if kind == "settings" else {"add": [renamed[id]]}
         commit = {"parents": parents, "author": AUTHOR, "message": kind, **change}
         parents = [_insert(database, "commit", time, commit, None)]
+    tensor_files.sync_folder(folder / "tensors")
     if parents:
         time = old[-1][2]
         database.execute(
@@ -83,6 +83,17 @@ def _to_2(database: sqlite3.Connection, folder: Path) -> None:
                 chained("", "branch/main", parents[0], time, "migrate"),
             ),
         )
+
+
+def _name_by_content(file: Path, sha256: str) -> None:
+    """Give a tensor file its new name too; a file that is missing stays so."""
+    new = file.with_name(f"{sha256}.safetensors")
+    if not file.exists() or new.exists():
+        return
+    try:
+        os.link(file, new)
+    except OSError:  # this file system has no links
+        tensor_files.store_bytes(new.parent, file.read_bytes())
 
 
 def _insert(

@@ -61,7 +61,8 @@ CREATE TRIGGER keeps_content BEFORE UPDATE OR TRUNCATE ON tensors
     FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 """
 _GUARDED = ("log", "moves", "tensors")
-_ROW = "seq, id, kind, time, body, sha256"
+_COLUMNS = {"log": "id, kind, time, body, sha256", "moves": "ref, target, time, why, chain"}
+_ROW = f"seq, {_COLUMNS['log']}"
 
 
 class PostgresLog:
@@ -74,6 +75,8 @@ class PostgresLog:
         NotAStore: its schema holds no store, or one of another format.
     """
 
+    engine = "PostgreSQL"
+
     def __init__(self, session: Session) -> None:
         self._session = session
         if not present(session):
@@ -84,6 +87,11 @@ class PostgresLog:
                 f"{session.address} has log format {number}, but this version of memoir reads "
                 f"{FORMAT} of databases."
             )
+
+    @property
+    def place(self) -> str:
+        """The address, without a password."""
+        return str(self._session.address)
 
     def lock(self, patience: float) -> AdvisoryLock:
         """The lock of all who write to this log."""
@@ -168,11 +176,12 @@ class PostgresLog:
         """The rows with these ids; unknown ones are left out."""
         return {row.id: row for row in self._rows("id = ANY(%s)", (list(ids),))}
 
-    def beginning(self, prefix: str) -> list[Row]:
-        """Rows whose id begins so, in order; at most five."""
+    def beginning(self, prefix: str, kind: str | None = None) -> list[Row]:
+        """Rows whose id begins so, in order; all, or those of one kind; at most five."""
+        which = "AND kind = %s" if kind else ""
         return self._rows(
-            "id >= %s AND id < %s ORDER BY seq LIMIT 5",
-            (prefix, prefix + "g"),  # the digits end with f
+            f"id >= %s AND id < %s {which} ORDER BY seq LIMIT 5",
+            (prefix, prefix + "g", *([kind] if kind else [])),  # the digits end with f
         )
 
     def files(self) -> set[str]:
@@ -183,7 +192,7 @@ class PostgresLog:
     def moves(self, after: int = 0) -> list[Move]:
         """Moves behind a position, in order."""
         found = self._session.run(
-            "SELECT seq, ref, target, time, why, chain FROM moves WHERE seq > %s ORDER BY seq",
+            f"SELECT seq, {_COLUMNS['moves']} FROM moves WHERE seq > %s ORDER BY seq",
             (after,),
         )
         return [Move(*each) for each in found]
@@ -212,6 +221,17 @@ class PostgresLog:
                 f"the database {self._session.address} cannot be read as a log ({error}); restore "
                 "it from a copy."
             ) from error
+
+    def last(self, table: str) -> int:
+        """The highest position that ``log`` or ``moves`` has now; 0 in a new store."""
+        ((last,),) = self._session.run(f"SELECT coalesce(max(seq), 0) FROM {table}")
+        return int(last)
+
+    def raw(self, table: str, seq: int) -> list[str | None] | None:
+        """The columns of ``log`` or ``moves`` behind a position, as they are, also where they are not
+        what was written; None if there is no such row."""
+        found = self._session.run(f"SELECT {_COLUMNS[table]} FROM {table} WHERE seq = %s", (seq,))
+        return list(found[0]) if found else None
 
     def check(self) -> list[str]:
         """What PostgreSQL itself finds wrong: pages that cannot be read, and guards that are off."""

@@ -52,7 +52,7 @@ class Row:
     def new(cls, kind: str, body: Mapping[str, Any], sha256: str | None = None) -> Row:
         """A row that is not stored yet, made now."""
         time = now()
-        content = dict(body)
+        content = json.loads(json.dumps(body))  # as it will be read
         return cls(0, identity(kind, time, content, sha256), kind, time, content, sha256)
 
 

@@ -95,22 +95,24 @@ class Session:
         with self._explaining(), self._connected().cursor() as cursor:
             cursor.executemany(query, given)
 
-    @contextmanager
-    def bound(self) -> Iterator[None]:
-        """A block that ends with the connection it began with: a lost one is not made anew."""
-        with self._explaining():
-            self._connected()
-            self._bound += 1
-            try:
-                yield
-            finally:
-                self._bound -= 1
+    def bind(self) -> None:
+        """Stay with this connection, until :meth:`unbind`: if it is lost, it is not made anew."""
+        self._connected()
+        self._bound += 1
+
+    def unbind(self) -> None:
+        """Undo one :meth:`bind`."""
+        self._bound -= 1
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A block that is done as a whole or not at all."""
-        with self.bound(), self._connection.transaction():
-            yield
+        self.bind()
+        try:
+            with self._explaining(), self._connection.transaction():
+                yield
+        finally:
+            self.unbind()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ import getpass
 import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from typing import Any
 from filelock import Timeout
 from torch import Tensor
 
-from memoir.errors import BadInput, StoreBusy, StoreDamaged, UnknownName
+from memoir.errors import BadInput, StoreBusy, StoreDamaged, StoreError, UnknownName
 from memoir.store import places
+from memoir.store import tensors as tensor_files
 from memoir.store.address import Address, located
 from memoir.store.history import History
 from memoir.store.rows import HEAD, Row, short, taught
@@ -132,8 +133,7 @@ class Store:
         Raises:
             UnknownName: none, or several.
         """
-        found = self.log.beginning(id) if re.fullmatch("[0-9a-f]+", id) else []
-        found = [row for row in found if kind is None or row.kind == kind]
+        found = self.log.beginning(id, kind) if re.fullmatch("[0-9a-f]+", id) else []
         if len(found) > 1:
             some = ", ".join(f"{short(row.id)} ({row.kind})" for row in found[:4])
             raise UnknownName(f"'{id}' is the beginning of several ids: {some}; give more of it.")
@@ -144,16 +144,25 @@ class Store:
     def live(self, commit: str | None = None) -> list[Row]:
         """The edits in force at a commit, by default the tip, in the order they came into force."""
         history = self.history
-        ids = history.live(commit or history.tip())
-        rows = self.log.get(ids)
-        return [rows[id] for id in ids]
+        return self._named(history.live(commit or history.tip()))
 
     def settings(self, commit: str | None = None) -> Row | None:
         """The settings in force at a commit, by default the tip; None in a store that is not bound to
         a model yet."""
         history = self.history
         id = history.settings(commit or history.tip())
-        return None if id is None else self.log.get([id])[id]
+        return None if id is None else self._named([id])[0]
+
+    def _named(self, ids: Sequence[str]) -> list[Row]:
+        """The rows that commits name by these ids."""
+        rows = self.log.get(ids)
+        missing = next((id for id in ids if id not in rows), None)
+        if missing is not None:
+            raise StoreDamaged(
+                f"the log of {self.folder} has lost the row {short(missing)}, which its history names. "
+                "See what else is damaged with memoir fsck, and restore the store from a copy."
+            )
+        return [rows[id] for id in ids]
 
     def tensors(self, row: Row) -> Mapping[str, Tensor]:
         """The tensors of a row; the file is verified now, and each is read when it is asked for.
@@ -163,7 +172,15 @@ class Store:
         """
         if row.sha256 is None:
             return {}
-        return self.files.open(row.sha256)
+        try:
+            return self.files.open(row.sha256)
+        except StoreDamaged as error:
+            if self.size(row):
+                raise
+            raise StoreDamaged(
+                f"{error} memoir gc removes such a file once no branch or tag has led to its edit for "
+                "some time; restore it from a copy, or teach the edit anew."
+            ) from None
 
     def file(self, sha256: str) -> Path:
         """Where the tensors with this checksum can be read."""
@@ -181,8 +198,7 @@ class Store:
         history = self.history
         commit = commit or history.tip()
         live, made = set(history.live(commit)), history.made(commit)
-        rows = self.log.get(made)
-        return [self._entry(rows[id], live, made[id]) for id in made]
+        return [self._entry(row, live, made[row.id]) for row in self._named(list(made))]
 
     def entry(self, id: str) -> Entry:
         """One edit of the branch in use.
@@ -234,23 +250,36 @@ class Store:
         """
         try:
             # Polled often: a process that writes edit after edit frees the lock for moments only.
-            with self._lock.acquire(poll_interval=0.005):
-                self._sweep()
-                yield
+            self._lock.acquire(poll_interval=0.005)
         except Timeout:
             raise StoreBusy(
                 f"another process has been writing to {self.folder} for over "
                 f"{self._lock.timeout:g} s; nothing was added. Try again when it is done."
             ) from None
+        except OSError as error:
+            raise tensor_files.explained(error, self._lock.lock_file) from error
+        try:
+            self._sweep()
+            yield
+        except BaseException:
+            if self._lock.lock_counter == 1:  # nobody further out may still commit what was written
+                self._swept = False
+                with suppress(OSError, StoreError):
+                    self._sweep()
+            raise
+        finally:
+            self._lock.release()
 
     def row(
         self, kind: str, body: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None
     ) -> Row:
-        """A row to be committed, whose tensors are durable already.
+        """A row to be committed, whose tensors are durable already. Made inside :meth:`writing`, and
+        committed there: a file that no row names is swept away.
 
         Raises:
             StoreFull: the disk took no more; nothing was added.
         """
+        assert self._lock.is_locked, "rows are made inside Store.writing()"
         return Row.new(kind, body, self.files.store(tensors) if tensors else None)
 
     def commit(
@@ -266,7 +295,8 @@ class Store:
         """Change what is in force on the branch in use; durable when this returns.
 
         Args:
-            add: edits that come into force, in order: new ones from :meth:`row`, or stored ones.
+            add: edits that come into force, in order: new ones from :meth:`row`, or ones that are
+                stored, here or in another store.
             remove: ids of edits that leave it.
             settings: new ones, made by :meth:`row`.
             note: who changes this, and why.
@@ -293,7 +323,9 @@ class Store:
                 **({"forced": list(note.forced)} if note.forced else {}),
             }
             commit = Row.new("commit", body)
-            new = [row for row in (*((settings,) if settings else ()), *add) if not row.seq]
+            rows = [*((settings,) if settings else ()), *add]
+            known = self.log.get(row.id for row in rows)
+            new = [row for row in rows if row.id not in known]
             moves = [(f"branch/{history.branch}", commit.id, why)]
             return self.log.append([*new, commit], moves)[-1]
 
@@ -325,7 +357,8 @@ class Store:
             )
 
     def _sweep(self) -> None:
-        """Once a store is opened: remove what a process that died wrote and never acknowledged."""
+        """Remove tensor files that were written and never acknowledged: once a store is opened, those
+        of processes that died, and later those of each change that failed."""
         if self._swept:
             return
         self._swept = True

@@ -52,7 +52,7 @@ def store_bytes(folder: Path, content: bytes) -> str:
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
@@ -137,8 +137,8 @@ def explained(error: OSError, what: str) -> StoreError:
     return StoreError(failed + "Check the disk, and that this user may write there.")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
+def sync_folder(folder: Path) -> None:
+    """Make renames and links in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

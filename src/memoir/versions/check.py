@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from memoir.editor import Editor
-from memoir.errors import CheckFailed
-from memoir.store import Row, short
+from memoir.store import Row
 from memoir.types import Match, Progress, no_progress
 from memoir.versions.suite import Question, suite
 
@@ -201,7 +200,7 @@ def blamed(editor: Editor, broken: Sequence[Broken]) -> list[Broken]:
             if bad[number] - good[number] > 1:
                 middles.setdefault((bad[number] + good[number]) // 2, []).append(number)
         at, numbers = next(iter(middles.items()))
-        with _at(editor, line[at]) as then:
+        with at_commit(editor, line[at]) as then:
             found = _asked(then, [broken[number].question for number in numbers])
         for number in numbers:
             (good if found[broken[number].question]["holds"] else bad)[number] = at
@@ -212,7 +211,7 @@ def blamed(editor: Editor, broken: Sequence[Broken]) -> list[Broken]:
 
 
 @contextmanager
-def _at(editor: Editor, commit: str) -> Iterator[Editor]:
+def at_commit(editor: Editor, commit: str) -> Iterator[Editor]:
     """The same model at another state."""
     with editor.method.attachment.paused():
         then = Editor(editor.host, editor.store, at=commit)
@@ -220,24 +219,3 @@ def _at(editor: Editor, commit: str) -> Iterator[Editor]:
             yield then
         finally:
             then.method.close()
-
-
-# ---------------------------------------------------------------------- before a commit
-
-
-def guard(editor: Editor, probes: Sequence[Question] = ()) -> None:
-    """Refuse what breaks something: to be called while a change is in force and not committed.
-
-    Raises:
-        CheckFailed: something is not as it must be.
-    """
-    report = check(editor, probes)
-    if report.broken:
-        first = report.broken[0]
-        about = f" (edit {short(first.question.edit)})" if first.question.edit else ""
-        raise CheckFailed(
-            f"{len(report.broken)} of {report.asked + report.skipped} checks fail with this change; "
-            f"it was not committed. The first: {first.question.prompt!r}{about} was answered "
-            f"{first.answer!r}, which {first.question.unlike}. Change it, or commit without the gate: "
-            "memoir config gate.on-commit false."
-        )

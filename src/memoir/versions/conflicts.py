@@ -49,6 +49,9 @@ class Objection:
     others: tuple[str, ...] = ()
     evidence: dict[str, object] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what} {self.remedy}"
+
 
 def objections(editor: Editor, edits: Sequence[Edit]) -> list[Objection]:
     """Everything there is to say against edits, in their order.

@@ -16,6 +16,7 @@ from memoir.routing.meaning import normal
 from memoir.routing.prepared import foreseen
 from memoir.store import History, Row, short, taught
 from memoir.types import Edit, Match, Note, Receipt
+from memoir.versions.check import at_commit
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,9 @@ def _check_settings(history: History, ours: str, theirs: str, name: str) -> None
 
 def _moved_on(editor: Editor, history: History, ours: str, theirs: str) -> Merged:
     here, there = history.live(ours), history.live(theirs)
+    if editor.review is not None:
+        with at_commit(editor, theirs) as then:
+            editor.review(then)
     editor.store.move(f"branch/{history.branch}", theirs, "merge")
     editor.refresh()
     added = tuple(id for id in there if id not in set(here))

@@ -378,7 +378,7 @@ def test_diff_shows_edits_and_answers_that_differ(edited: Edited, tmp_path: Path
     memoir, ids = edited
     memoir("switch", "-c", "trial")
     memoir("revert", ids[1])
-    memoir("edit", FACTS[0][0], "Al")
+    memoir("edit", FACTS[0][0], "Al", "--force")
     memoir("edit", "The last one is", "so")
     text = memoir("diff", "main").stdout
     assert ": 1 added, 1 removed, 1 changed\n" in text

@@ -1,0 +1,44 @@
+"""The gate: what breaks something is not committed.
+
+Set ``gate.on-commit`` and it guards edits and merges, with the probes of ``gate.suite``. A take-back is
+never held up: it needs no model, and may be all that helps at night; ``memoir check`` tells afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from memoir.editor import Editor
+from memoir.errors import CheckFailed
+from memoir.store import short
+from memoir.versions import config
+from memoir.versions.check import check
+from memoir.versions.suite import Question, read_probes
+
+
+def install(editor: Editor) -> None:
+    """Guard what an editor commits, if its store is set to."""
+    if not config.get(editor.store, "gate.on-commit"):
+        return
+    suite = config.get(editor.store, "gate.suite")
+    probes = read_probes(Path(str(suite))) if suite else []
+    editor.review = lambda at: guard(at, probes)
+
+
+def guard(editor: Editor, probes: Sequence[Question] = ()) -> None:
+    """Refuse what breaks something: to be called while a change is in force and not committed.
+
+    Raises:
+        CheckFailed: something is not as it must be.
+    """
+    report = check(editor, probes)
+    if report.broken:
+        first = report.broken[0]
+        about = f" (edit {short(first.question.edit)})" if first.question.edit else ""
+        raise CheckFailed(
+            f"{len(report.broken)} of {report.asked + report.skipped} checks fail with this change; "
+            f"it was not committed. The first: {first.question.prompt!r}{about} was answered "
+            f"{first.answer!r}, which {first.question.unlike}. Change it, or commit without the gate: "
+            "memoir config gate.on-commit false."
+        )
