@@ -10,6 +10,7 @@ import torch
 
 from memoir.errors import StoreDamaged, StoreError
 from memoir.store import Store, files
+from memoir.versions import fsck
 from server import Server
 from unfitted import file, teach
 
@@ -70,6 +71,18 @@ def test_tensors_that_were_lost_or_altered_are_damaged_and_all_else_is_readable(
         assert list((cache / "tensors").iterdir()) == []
     assert [entry.status for entry in database.entries()] == ["damaged", "live"]
     assert database.live() == [row, kept]
+
+
+def test_what_the_database_has_is_checked_and_not_the_copies(
+    postgres: Server, database: Store, schema: str
+) -> None:
+    row = teach(database)
+    database.tensors(row)
+    table = f"{schema}.tensors"
+    postgres.run(f"ALTER TABLE {table} DISABLE TRIGGER keeps_content")
+    postgres.run(f"UPDATE {table} SET content = content || '!'")
+    assert any("were truncated or altered" in finding.what for finding in fsck.check(database))
+    assert database.entry(row.id).status == "live"  # the copy is still right
 
 
 def test_a_cache_that_cannot_be_written_is_named(database: Store, cache: Path) -> None:

@@ -40,6 +40,13 @@ class Files(Protocol):
             StoreDamaged: it is missing, truncated or altered.
         """
 
+    def verify(self, sha256: str) -> None:
+        """Read a file where the store itself has it.
+
+        Raises:
+            StoreDamaged: it is missing, truncated or altered.
+        """
+
     def path(self, sha256: str) -> Path:
         """Where a file can be read, if there is one."""
 
@@ -73,6 +80,10 @@ class FolderFiles:
     def open(self, sha256: str) -> TensorFile:
         """A file that is verified now."""
         return TensorFile(self.path(sha256), sha256)
+
+    def verify(self, sha256: str) -> None:
+        """Read a file, and raise if it is missing, truncated or altered."""
+        self.open(sha256)
 
     def path(self, sha256: str) -> Path:
         """Where a file is, or would be."""
@@ -131,14 +142,17 @@ class DatabaseFiles:
         """A file that is verified now."""
         path = self.path(sha256)
         if not path.exists():
-            raise StoreDamaged(
-                f"the database {self._session.address} has no tensors {sha256[:12]}…."
-            )
+            raise self._missing(sha256)
         try:
             return TensorFile(path, sha256)
         except StoreDamaged:  # of the copy, that is: it was right when it was made
             path.unlink(missing_ok=True)
             return TensorFile(self.path(sha256), sha256)
+
+    def verify(self, sha256: str) -> None:
+        """Read a file in the database, and raise if it is missing, truncated or altered."""
+        for _ in self._parts(sha256):
+            pass
 
     def path(self, sha256: str) -> Path:
         """Where a copy is; made now if there is none, and anything to make it from."""
@@ -180,20 +194,12 @@ class DatabaseFiles:
     def _copy(self, sha256: str, path: Path) -> None:
         """Bring a file into the cache: under its name once it is whole and right."""
         self._cache.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
         with tempfile.NamedTemporaryFile(dir=self._cache, prefix=".", delete=False) as copy:
             unfinished = Path(copy.name)
             try:
                 for part in self._parts(sha256):
-                    digest.update(part)
                     copy.write(part)
                 copy.flush()
-                found = digest.hexdigest()
-                if found != sha256:
-                    raise StoreDamaged(
-                        f"tensors in the database {self._session.address} were truncated or altered: "
-                        f"SHA-256 {found[:12]}… in place of {sha256[:12]}…."
-                    )
                 os.chmod(unfinished, 0o444)
                 unfinished.replace(path)
             except BaseException:
@@ -201,8 +207,21 @@ class DatabaseFiles:
                 raise
 
     def _parts(self, sha256: str) -> Iterator[bytes]:
+        """A file piece by piece; raises at its end if it was not right."""
         query = "SELECT content FROM tensors WHERE sha256 = %s AND part = %s"
-        number = 0
-        while found := self._session.run(query, (sha256, number), binary=True):
-            yield found[0][0]
+        digest, number = hashlib.sha256(), 0
+        while part := self._session.run(query, (sha256, number), binary=True):
+            digest.update(part[0][0])
+            yield part[0][0]
             number += 1
+        found = digest.hexdigest()
+        if not number:
+            raise self._missing(sha256)
+        if found != sha256:
+            raise StoreDamaged(
+                f"tensors in the database {self._session.address} were truncated or altered: "
+                f"SHA-256 {found[:12]}… in place of {sha256[:12]}…."
+            )
+
+    def _missing(self, sha256: str) -> StoreDamaged:
+        return StoreDamaged(f"the database {self._session.address} has no tensors {sha256[:12]}….")

@@ -203,7 +203,7 @@ def _files(store: Store, log: _Log, progress: Progress) -> Iterator[Finding]:
             owners[row.sha256] = row
     for number, (sha256, row) in enumerate(owners.items(), start=1):
         try:
-            store.files.open(sha256)
+            store.files.verify(sha256)
         except StoreDamaged as error:
             if row.id in needed:
                 remedy = "Restore the file from a copy of the store"
