@@ -13,6 +13,7 @@ ROOT = Path(memoir.__file__).parent
 FLOORS = {
     "errors": 0,
     "types": 0,
+    "cache": 0,
     "dates": 1,
     "core": 1,
     "host": 1,

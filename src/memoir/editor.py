@@ -90,8 +90,9 @@ class Editor:
         Args:
             model: ``smollm2`` (the default), a folder, or a Hugging Face id. An existing store
                 knows its model.
-            store: folder of the store; made if it does not exist. None keeps edits for the life
-                of this object only.
+            store: folder of the store, or the address of a database such as
+                ``postgresql://USER@HOST/DATABASE?schema=NAME``; made if it does not exist. None keeps
+                edits for the life of this object only.
             method: editing method of a new store; see :func:`memoir.methods.available`.
             preset: named settings of that method for a new store.
             settings: single settings that replace the preset's.

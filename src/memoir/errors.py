@@ -21,7 +21,7 @@
     │   ├── RunFull           the disk took no more
     │   └── RunDamaged        a line of a run file is no row
     └── StoreError
-        ├── NotAStore         the folder holds no memoir store
+        ├── NotAStore         there is no memoir store
         ├── WrongModel        the store belongs to another model
         ├── StoreBusy         another process is writing
         ├── StoreFull         the disk took no more
@@ -146,7 +146,7 @@ class StoreError(MemoirError):
 
 
 class NotAStore(StoreError):
-    """The folder holds no memoir store."""
+    """There is no memoir store, or one that this version cannot read."""
 
 
 class WrongModel(StoreError):

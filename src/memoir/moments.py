@@ -25,10 +25,10 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from memoir.cache import cache_folder
 from memoir.data import files, load
 from memoir.errors import BadInput
 from memoir.host import Host
-from memoir.host.smollm2 import cache_folder
 from memoir.host.tokens import Encoded
 from memoir.types import Progress, no_progress
 

@@ -85,7 +85,7 @@ def test_what_is_collected_is_listed_with_its_size(store: Store) -> None:
     found = json.loads(memoir("gc", "--older-than", "0", "--json"))
     (file,) = found["files"]
     assert (found["removed"], found["bytes"]) == (True, size)
-    assert (file["id"], file["path"], file["bytes"]) == (row.id, str(path), size)
+    assert (file["id"], file["sha256"], file["bytes"]) == (row.id, row.sha256, size)
     assert not path.exists()
     assert memoir("gc", "--older-than", "0") == "0 files, 0 KB removed\n"
 

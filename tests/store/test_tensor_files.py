@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
-from memoir.store.tensors import UNFINISHED, TensorFile, store, store_bytes
+from memoir.store.tensors import UNFINISHED, TensorFile, serialized, store
 
 DTYPES = [
     torch.float64,
@@ -55,7 +55,7 @@ def tensors(draw: st.DrawFn) -> Tensor:
 
 def write(folder: Path, tensors: dict[str, Tensor]) -> tuple[Path, str]:
     """Store tensors in a folder; their file and its checksum."""
-    sha256 = store(folder, tensors)
+    sha256 = store(folder, serialized(tensors))
     return folder / f"{sha256}.safetensors", sha256
 
 
@@ -91,7 +91,7 @@ def test_nothing_but_the_file_is_left_behind(written: tuple[Path, str]) -> None:
 def test_a_file_is_named_by_its_content_and_equal_ones_are_one(tmp_path: Path) -> None:
     path, sha256 = write(tmp_path, {"x": torch.ones(8)})
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert store_bytes(tmp_path, path.read_bytes()) == sha256
+    assert store(tmp_path, path.read_bytes()) == sha256
     assert write(tmp_path, {"x": torch.ones(8)}) == (path, sha256)
     assert list(tmp_path.iterdir()) == [path]
     assert write(tmp_path, {"x": torch.zeros(8)})[0] != path
@@ -100,7 +100,7 @@ def test_a_file_is_named_by_its_content_and_equal_ones_are_one(tmp_path: Path) -
 def test_storing_what_was_damaged_heals_it(written: tuple[Path, str]) -> None:
     path, sha256 = written
     path.write_bytes(b"")
-    store(path.parent, {"x": torch.arange(1000.0)})
+    store(path.parent, serialized({"x": torch.arange(1000.0)}))
     assert torch.equal(TensorFile(path, sha256)["x"], torch.arange(1000.0))
 
 
@@ -245,12 +245,12 @@ import resource, signal, sys
 from pathlib import Path
 import torch
 from memoir.errors import StoreFull
-from memoir.store.tensors import store
+from memoir.store.tensors import serialized, store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    store(Path(sys.argv[1]), {"x": torch.zeros(1000)})
+    store(Path(sys.argv[1]), serialized({"x": torch.zeros(1000)}))
 except StoreFull as error:
     print(error)
 """

@@ -16,7 +16,7 @@ from memoir.store import Row, Store, short
 from memoir.versions.fsck import Finding, check, check_log
 from unfitted import teach
 
-RESTORE = "Restore log.sqlite from a copy of the store."
+RESTORE = "Restore the log from a copy of the store."
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def run(
         chosen = evidence["chosen"]
         out.print(
             f"chosen: layer {chosen['layer']}, k = {chosen['k']}, "
-            f"threshold {chosen['threshold']:.3f} (written to {store})",
+            f"threshold {chosen['threshold']:.3f} (written to {editor.store.folder})",
             markup=False,
         )
 

@@ -39,7 +39,7 @@ ROWS = {
 def run(
     json: Annotated[Path | None, typer.Option("--json", help="Write every answer here.")] = None,
     store: Annotated[
-        Path | None, typer.Option("--store", "-s", help="Keep the store here. [default: removed]")
+        str | None, typer.Option("--store", "-s", help="Keep the store here. [default: removed]")
     ] = None,
     preset: Annotated[
         str, typer.Option(help="default, or faithful (the authors' settings).")

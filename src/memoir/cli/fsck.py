@@ -7,6 +7,7 @@ from dataclasses import asdict
 import typer
 from rich.markup import escape
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -30,10 +31,10 @@ def run(
     Changes nothing and needs no model. Ends with exit code 1 if something that is needed is damaged.
     """
     with reporting_errors(json), progress_bars() as progress:
-        from memoir.store import Store
         from memoir.versions import fsck
 
-        found = fsck.check(Store(store), progress)
+        with opening.folder(store) as opened:
+            found = fsck.check(opened, progress)
     errors = sum(finding.severity == "error" for finding in found)
     if json:
         print_json({"errors": errors, "findings": [asdict(finding) for finding in found]})
@@ -42,6 +43,6 @@ def run(
             style = STYLES[finding.severity]
             text = escape(f"{finding.what} {finding.remedy}")
             out.print(f"[{style}]{finding.severity}:[/] {text}", soft_wrap=True)
-        out.print(f"{store}: {errors} errors, {len(found) - errors} notices", markup=False)
+        out.print(f"{opened.folder}: {errors} errors, {len(found) - errors} notices", markup=False)
     if errors:
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from memoir.cli import opening
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -31,14 +32,20 @@ def run(
 ) -> None:
     """Remove tensor files that no branch or tag needs. The history stays. Needs no model."""
     with reporting_errors(json):
-        from memoir.store import Store, short
+        from memoir.store import short
         from memoir.versions import gc
 
-        found = gc.collect(Store(store), older_than, dry_run)
+        with opening.folder(store) as opened:
+            found = gc.collect(opened, older_than, dry_run)
     total = sum(each.bytes for each in found)
     if json:
         files = [
-            {"id": each.row.id, "since": each.since, "path": str(each.path), "bytes": each.bytes}
+            {
+                "id": each.row.id,
+                "since": each.since,
+                "sha256": each.row.sha256,
+                "bytes": each.bytes,
+            }
             for each in found
         ]
         print_json({"removed": not dry_run, "bytes": total, "files": files})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,8 +38,11 @@ def run(
 ) -> None:
     """Make a store for one model: measure its background activations and set the threshold."""
     with reporting_errors(json):
+        from memoir.store.address import located
+
+        place = located(store)  # as it may be shown
         if _is_bound(store):
-            raise StoreError(f"{store} is a store already; see what it holds with: memoir log")
+            raise StoreError(f"{place} is a store already; see what it holds with: memoir log")
         with progress_bars() as progress:
             progress("loading the model", 0, 1)
             from memoir.editor import Editor
@@ -59,23 +61,23 @@ def run(
         with editor:
             config, identity = editor.method.config, editor.host.identity()
             if json:
-                print_json({"store": str(store), "identity": identity, "config": vars(config)})
+                print_json({"store": str(place), "identity": identity, "config": vars(config)})
                 return
             out.print(
-                f"{store} is ready for {identity['model']} ({identity['dtype']})", markup=False
+                f"{place} is ready for {identity['model']} ({identity['dtype']})", markup=False
             )
             out.print(f"edits go to {identity['site']}")
             if hasattr(config, "threshold"):
                 out.print(f"an edit fires from a score of {config.threshold:.3f} on")
 
 
-def _is_bound(folder: Path) -> bool:
+def _is_bound(where: str) -> bool:
     """Whether there is a store that knows its model; one whose making was refused does not."""
     from memoir.store import Store
 
-    if not Store.exists(folder):
+    if not Store.exists(where):
         return False
-    store = Store(folder)
+    store = Store(where)
     try:
         return store.settings() is not None
     finally:

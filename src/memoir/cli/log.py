@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,7 +72,7 @@ def run(
 
             which = Filter(subject, author, tag, *days)
             if live:
-                _live(_in_force(opened, ref, which)[:number], store, json)
+                _live(_in_force(opened, ref, which)[:number], str(opened.folder), json)
                 return
             commits = islice(log(opened, ref or "HEAD", which, everything), number)
             if json:
@@ -95,11 +94,11 @@ def _in_force(store: Store, ref: str | None, which: Filter) -> list[Entry]:
     ]
 
 
-def _live(entries: list[Entry], store: Path, json: bool) -> None:
+def _live(entries: list[Entry], place: str, json: bool) -> None:
     if json:
         print_json([plain(entry) for entry in entries])
         return
-    table = Table(title=escape(f"{store}: {len(entries)} edits in force"), title_justify="left")
+    table = Table(title=escape(f"{place}: {len(entries)} edits in force"), title_justify="left")
     table.add_column("id", no_wrap=True)
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("status")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memoir.cli.output import err
@@ -17,14 +16,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def existing(
-    store: Path, model: str | None, dtype: str, device_map: str | None, at: str | None = None
+    store: str, model: str | None, dtype: str, device_map: str | None, at: str | None = None
 ) -> Iterator[Editor]:
     """The editor of a store that exists, at the branch in use or at another commit."""
     from memoir.store import Store
+    from memoir.store.address import located
 
     if not Store.exists(store):
+        place = located(store)  # as it may be shown
         raise NotAStore(
-            f"{store} holds no memoir store. Make one with: memoir init --store {store}"
+            f"{place} holds no memoir store. Make one with: memoir init --store {place}"
         )
     with err.status("loading the model"):
         from memoir.editor import Editor
@@ -38,11 +39,11 @@ def existing(
 
 
 @contextmanager
-def folder(path: Path) -> Iterator[Store]:
+def folder(place: str) -> Iterator[Store]:
     """A store that exists, without its model."""
     from memoir.store import Store
 
-    store = Store(path)
+    store = Store(place)
     try:
         yield store
     finally:

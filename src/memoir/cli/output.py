@@ -13,7 +13,6 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +27,13 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 StoreOption = Annotated[
-    Path, typer.Option("--store", "-s", envvar="MEMOIR_STORE", help="Folder of the store.")
+    str,
+    typer.Option(
+        "--store",
+        "-s",
+        envvar="MEMOIR_STORE",
+        help="Folder of the store, or postgresql://USER@HOST/DATABASE?schema=NAME.",
+    ),
 ]
 ModelOption = Annotated[
     str | None,
@@ -59,7 +64,7 @@ AuthorOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-DEFAULT_STORE = Path("memoir-store")
+DEFAULT_STORE = "memoir-store"
 
 
 def print_json(value: Any) -> None:

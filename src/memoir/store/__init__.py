@@ -1,4 +1,4 @@
-"""Where edits live: a folder with an append-only log (SQLite) and one tensor file per edit."""
+"""Where edits live: an append-only log and one tensor file per edit, in a folder or a database."""
 
 from memoir.store.history import History as History
 from memoir.store.rows import Row as Row

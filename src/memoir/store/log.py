@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock
+
 from memoir.errors import NotAStore, StoreDamaged, StoreError, StoreFull
 from memoir.store.migrations import FORMAT, migrate
 from memoir.store.rows import Move, Row, chained, now
@@ -70,6 +72,8 @@ class Log:
         StoreDamaged: SQLite cannot read it.
     """
 
+    engine = "SQLite"
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database = sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -98,6 +102,15 @@ class Log:
             raise explained(path, error) from error
         finally:
             database.close()
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    def lock(self, patience: float) -> BaseFileLock:
+        """The lock of all who write to this log."""
+        return FileLock(self._path.with_name("write.lock"), timeout=patience)
 
     # ------------------------------------------------------------------ writing
 

@@ -93,7 +93,7 @@ def _name_by_content(file: Path, sha256: str) -> None:
     try:
         os.link(file, new)
     except OSError:  # this file system has no links
-        tensor_files.store_bytes(new.parent, file.read_bytes())
+        tensor_files.store(new.parent, file.read_bytes())
 
 
 def _insert(

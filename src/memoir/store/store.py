@@ -1,9 +1,11 @@
-"""A folder of edits, bound to one model, with their history.
+"""Edits, bound to one model, with their history: in a folder, or in a PostgreSQL database.
 
     facts/
       log.sqlite                what happened, in order; never rewritten
       tensors/SHA256.safetensors
       write.lock                held by the one process that is adding something
+
+A database has the same in tables; see :mod:`memoir.store.postgres`.
 
 The state of an editor is the fold of the commits that lead to the tip of a branch. A tensor file is
 complete and durable before the row that names it, so whatever moment a process dies at, every row that
@@ -21,20 +23,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
-from memoir.errors import BadInput, NotAStore, StoreBusy, StoreDamaged, StoreError, UnknownName
-from memoir.store import signatures
+from memoir.errors import BadInput, StoreBusy, StoreDamaged, StoreError, UnknownName
+from memoir.store import places, signatures
 from memoir.store import tensors as tensor_files
+from memoir.store.address import Address, located
 from memoir.store.history import History
-from memoir.store.log import Log
 from memoir.store.rows import HEAD, Row, short, taught
 from memoir.store.undo import plan
 from memoir.types import Edit, Note
-
-LOG = "log.sqlite"
-TENSORS = "tensors"
 
 USER = "user.name"
 """Key of the store's setting that says who makes commits here."""
@@ -69,53 +68,42 @@ class Store:
     """An existing store; see :meth:`create` for a new one.
 
     Args:
-        folder: where it is.
+        folder: where it is: a folder, or the address of a database such as
+            ``postgresql://USER@HOST/DATABASE?schema=NAME``.
         patience: seconds to wait for another process that is writing.
 
+    Attributes:
+        folder: the same, without a password.
+        log: rows and moves.
+        files: tensors.
+
     Raises:
-        NotAStore: there is none in that folder.
+        NotAStore: there is none.
+        MissingExtra: it is in a database, and psycopg is not installed.
     """
 
-    def __init__(self, folder: str | Path, patience: float = 60.0) -> None:
-        self.folder = Path(folder)
-        if not (self.folder / LOG).is_file():
-            raise NotAStore(f"{self.folder} holds no memoir store; make one with: memoir init")
-        self.log = Log(self.folder / LOG)
-        self._lock = FileLock(self.folder / "write.lock", timeout=patience)
+    def __init__(self, folder: str | Path | Address, patience: float = 60.0) -> None:
+        self.folder = located(folder)
+        self.log, self.files = places.opened(self.folder)
+        self._lock = self.log.lock(patience)
         self._swept = False
         self._history = History()
         self._read = (0, 0)
 
     @staticmethod
-    def exists(folder: str | Path) -> bool:
-        """Whether a store is in that folder."""
-        return (Path(folder) / LOG).is_file()
+    def exists(folder: str | Path | Address) -> bool:
+        """Whether a store is there."""
+        return places.exists(located(folder))
 
     @classmethod
-    def create(cls, folder: str | Path, patience: float = 60.0) -> Store:
-        """Make an empty store in a new or empty folder.
+    def create(cls, folder: str | Path | Address, patience: float = 60.0) -> Store:
+        """Make an empty store in a new or empty folder, or schema of a database.
 
         Raises:
-            StoreError: the folder holds something else, or cannot be written.
+            StoreError: it holds something else, or cannot be written.
         """
-        path = Path(folder)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise StoreError(f"{path} is not an empty folder; choose a new one for the store.")
-        try:
-            (path / TENSORS).mkdir(parents=True)
-            # Named last, so that a half-made store is never taken for one.
-            unfinished = path / (LOG + tensor_files.UNFINISHED)
-            Log.create(unfinished)
-            unfinished.rename(path / LOG)
-        except (OSError, StoreError) as error:
-            for left in path.glob(LOG + "*"):
-                left.unlink(missing_ok=True)
-            with suppress(OSError):
-                (path / TENSORS).rmdir()
-            if isinstance(error, OSError):
-                raise tensor_files.explained(error, f"a store in {path}") from error
-            raise
-        return cls(path, patience)
+        places.create(located(folder))
+        return cls(folder, patience)
 
     def close(self) -> None:
         """Release the files."""
@@ -185,9 +173,9 @@ class Store:
         if row.sha256 is None:
             return {}
         try:
-            return tensor_files.TensorFile(self.file(row.sha256), row.sha256)
+            return self.files.open(row.sha256)
         except StoreDamaged as error:
-            if self.file(row.sha256).exists():
+            if self.size(row):
                 raise
             raise StoreDamaged(
                 f"{error} memoir gc removes such a file once no branch or tag has led to its edit for "
@@ -195,13 +183,12 @@ class Store:
             ) from None
 
     def file(self, sha256: str) -> Path:
-        """Where the tensors with this checksum are."""
-        return self.folder / TENSORS / f"{sha256}.safetensors"
+        """Where the tensors with this checksum can be read."""
+        return self.files.path(sha256)
 
     def size(self, row: Row) -> int:
         """Bytes of a row's tensor file; 0 if it has none."""
-        path = self.file(row.sha256) if row.sha256 else None
-        return path.stat().st_size if path and path.exists() else 0
+        return self.files.size(row.sha256) if row.sha256 else 0
 
     # ------------------------------------------------------------------ what became of edits
 
@@ -294,7 +281,7 @@ class Store:
         """
         assert self._lock.is_locked, "rows are made inside Store.writing()"
         return Row.new(
-            kind, body, tensor_files.store(self.folder / TENSORS, tensors) if tensors else None
+            kind, body, self.files.store(tensor_files.serialized(tensors)) if tensors else None
         )
 
     def commit(
@@ -380,10 +367,7 @@ class Store:
         if self._swept:
             return
         self._swept = True
-        named = {f"{sha256}.safetensors" for sha256 in self.log.files()}
-        for path in (self.folder / TENSORS).iterdir():
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+        self.files.sweep(self.log.files())
 
 
 def checked_name(name: str) -> str:

@@ -24,23 +24,20 @@ UNFINISHED = ".unfinished"
 """Suffix of a file being written; one found later belongs to a process that died."""
 
 
-def store(folder: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write a safetensors file durably, named by its SHA-256, and return that.
+def serialized(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors as a safetensors file's content."""
+    return safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    )
+
+
+def store(folder: Path, content: bytes) -> str:
+    """Write a file durably, named by its SHA-256, and return that.
 
     Raises:
         StoreFull: the disk took no more; no file is left behind.
         StoreError: this user may not write there.
     """
-    return store_bytes(
-        folder,
-        safetensors.torch.save(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        ),
-    )
-
-
-def store_bytes(folder: Path, content: bytes) -> str:
-    """The same for a file's content."""
     sha256 = hashlib.sha256(content).hexdigest()
     path = folder / f"{sha256}.safetensors"
     unfinished = path.with_name(path.name + UNFINISHED)

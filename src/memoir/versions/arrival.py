@@ -18,9 +18,8 @@ import safetensors
 
 from memoir.errors import BadInput, BadTransfer, StoreError, WrongModel
 from memoir.store import History, Row, Store, short
-from memoir.store import tensors as tensor_files
 from memoir.store.rows import HEAD
-from memoir.store.store import TENSORS, checked_name
+from memoir.store.store import checked_name
 from memoir.versions.pack import Pack
 
 
@@ -99,7 +98,7 @@ def _landed(store: Store, arrival: Arrival, history: History, side: str, why: st
     size = 0
     for sha256 in _missing(store, arrival.pack):
         content = arrival.content(sha256)
-        if tensor_files.store_bytes(store.folder / TENSORS, content) != sha256:
+        if store.files.store(content) != sha256:
             raise _altered(arrival, sha256)
         size += len(content)
     moves: list[tuple[str, str | None, str]] = []

@@ -14,13 +14,11 @@ from typing import Any, NamedTuple
 
 from memoir.errors import StoreDamaged
 from memoir.store import Store, short
-from memoir.store import tensors as tensor_files
 from memoir.store.history import MAIN
 from memoir.store.rows import HEAD, chained, identity
-from memoir.store.store import TENSORS
 from memoir.types import Progress, no_progress
 
-RESTORE = "Restore log.sqlite from a copy of the store."
+RESTORE = "Restore the log from a copy of the store."
 NAMED = (("commit", "parents"), ("edit", "add"), ("edit", "remove"), ("settings", "settings"))
 """Kinds of rows that a commit names, and where."""
 
@@ -87,7 +85,7 @@ class _Log:
             texts = store.log.check()
         except StoreDamaged as error:
             texts = [str(error)]
-        self._error(*(f"SQLite says of {store.folder / 'log.sqlite'}: {text}" for text in texts))
+        self._error(*(f"{store.log.engine} says of {store.log.place}: {text}" for text in texts))
         # Moves before rows: what is committed meanwhile is not named yet, and is not missed.
         moves, _ = self._read(store, "moves")
         rows, self._whole = self._read(store, "log")
@@ -205,13 +203,13 @@ def _files(store: Store, log: _Log, progress: Progress) -> Iterator[Finding]:
             owners[row.sha256] = row
     for number, (sha256, row) in enumerate(owners.items(), start=1):
         try:
-            tensor_files.TensorFile(store.file(sha256), sha256)
+            store.files.verify(sha256)
         except StoreDamaged as error:
             if row.id in needed:
                 remedy = "Restore the file from a copy of the store"
                 remedy += ", or revert the edit and teach it anew." if row.kind == "edit" else "."
                 yield Finding("error", f"{error} It belongs to {row}.", remedy)
-            elif store.file(sha256).exists():
+            elif store.files.size(sha256):
                 yield Finding(
                     "notice",
                     f"{error} It belongs to {row}, which no branch or tag leads to.",
@@ -229,11 +227,10 @@ def _files(store: Store, log: _Log, progress: Progress) -> Iterator[Finding]:
 
 
 def _nameless(store: Store, log: _Log) -> Iterator[Finding]:
-    names = {f"{row.sha256}.safetensors" for row in log.rows.values()}
-    for path in sorted((store.folder / TENSORS).iterdir()):
-        if path.name not in names:
-            yield Finding(
-                "notice",
-                f"No row names {path}: a process is about to add it, or ended before it did.",
-                "None is needed; the next change to the store removes it.",
-            )
+    named = {row.sha256 for row in log.rows.values() if row.sha256 is not None}
+    for stray in store.files.strays(named):
+        yield Finding(
+            "notice",
+            f"No row names {stray}: a process is about to add it, or ended before it did.",
+            "None is needed; the next change to the store removes it.",
+        )

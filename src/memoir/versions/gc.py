@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from memoir.errors import StoreDamaged
 from memoir.store import Row, Store
@@ -27,13 +26,11 @@ class Garbage:
     Attributes:
         row: a row that names it.
         since: when a branch or a tag led there last, UTC, ISO 8601.
-        path: the file.
         bytes: its size.
     """
 
     row: Row
     since: str
-    path: Path
     bytes: int
 
 
@@ -61,7 +58,7 @@ def collect(store: Store, older_than: float = DAYS, dry_run: bool = False) -> li
         found = [each for each in _garbage(store) if datetime.fromisoformat(each.since) <= before]
         if not dry_run:
             for each in found:
-                each.path.unlink(missing_ok=True)
+                store.files.remove(each.row.sha256 or "")
     return found
 
 
@@ -78,9 +75,9 @@ def _garbage(store: Store) -> list[Garbage]:
                 since[row.sha256] = max(since[row.sha256], left[id])
     owners = {row.sha256: row for row in rows.values() if row.sha256 not in kept}
     return [
-        Garbage(row, since[sha256], store.file(sha256), store.size(row))
+        Garbage(row, since[sha256], size)
         for sha256, row in owners.items()
-        if sha256 is not None and store.file(sha256).exists()
+        if sha256 is not None and (size := store.size(row))
     ]
 
 
