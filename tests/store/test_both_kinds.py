@@ -8,6 +8,7 @@ import torch
 from memoir.errors import NotAStore, StoreDamaged, StoreError, UnknownName
 from memoir.store import Row, Store, short
 from memoir.store.rows import identity
+from memoir.store.tensors import serialized
 from memoir.types import Edit
 from memoir.versions import fsck, gc
 from unfitted import teach
@@ -172,7 +173,7 @@ def test_a_store_is_checked_and_room_is_given_back(stored: Store) -> None:
 
 def test_a_file_that_no_row_names_is_told_and_swept(stored: Store, where: str) -> None:
     teach(stored)
-    sha256 = stored.files.store({"x": torch.full((8,), 9.0)})
+    sha256 = stored.files.store(serialized({"x": torch.full((8,), 9.0)}))
     (notice,) = fsck.check(stored)
     assert notice.severity == "notice"
     assert notice.what.startswith("No row names ")

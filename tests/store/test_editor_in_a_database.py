@@ -57,7 +57,7 @@ def copied(store: Store, address: str) -> None:
     with copy.writing():
         for row in store.log.rows():
             if row.sha256 is not None:
-                assert copy.files.store(dict(store.tensors(row))) == row.sha256
+                assert copy.files.store(store.file(row.sha256).read_bytes()) == row.sha256
         moves = [(move.ref, move.target, move.why) for move in store.log.moves()]
         copy.log.append([replace(row, seq=0) for row in store.log.rows()], moves)
     copy.close()

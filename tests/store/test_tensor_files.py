@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
-from memoir.store.tensors import UNFINISHED, TensorFile, store, store_bytes
+from memoir.store.tensors import UNFINISHED, TensorFile, serialized, store_bytes
 
 DTYPES = [
     torch.float64,
@@ -31,6 +31,10 @@ DTYPES = [
     torch.uint8,
     torch.bool,
 ]
+
+
+def store(folder: Path, tensors: Mapping[str, Tensor]) -> str:
+    return store_bytes(folder, serialized(tensors))
 
 
 def bits(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...], bytes]:
@@ -243,14 +247,13 @@ def test_a_full_disk_leaves_no_file_and_keeps_the_others(small_disk: Path) -> No
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-import torch
 from memoir.errors import StoreFull
-from memoir.store.tensors import store
+from memoir.store.tensors import store_bytes
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    store(Path(sys.argv[1]), {"x": torch.zeros(1000)})
+    store_bytes(Path(sys.argv[1]), bytes(4000))
 except StoreFull as error:
     print(error)
 """

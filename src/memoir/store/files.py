@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from torch import Tensor
 
 from memoir.cache import cache_folder
 from memoir.errors import StoreDamaged
@@ -26,8 +24,8 @@ PART = 32 * 2**20
 class Files(Protocol):
     """Tensor files, named by their SHA-256."""
 
-    def store(self, tensors: Mapping[str, Tensor]) -> str:
-        """Keep tensors as a file, durably, and return its SHA-256.
+    def store(self, content: bytes) -> str:
+        """Keep a file durably, and return its SHA-256.
 
         Raises:
             StoreFull: the disk took no more; nothing of it is kept.
@@ -73,9 +71,9 @@ class FolderFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def store(self, tensors: Mapping[str, Tensor]) -> str:
-        """Keep tensors as a file, durably, and return its SHA-256."""
-        return tensor_files.store(self._folder, tensors)
+    def store(self, content: bytes) -> str:
+        """Keep a file durably, and return its SHA-256."""
+        return tensor_files.store_bytes(self._folder, content)
 
     def open(self, sha256: str) -> TensorFile:
         """A file that is verified now."""
@@ -124,9 +122,8 @@ class DatabaseFiles:
         self._session = session
         self._cache = cache_folder() / "tensors"
 
-    def store(self, tensors: Mapping[str, Tensor]) -> str:
-        """Keep tensors as a file, durably, and return its SHA-256."""
-        content = tensor_files.serialized(tensors)
+    def store(self, content: bytes) -> str:
+        """Keep a file durably, and return its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
         with self._session.transaction():
             # What is there of it may be damaged, or cut into other parts.

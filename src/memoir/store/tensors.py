@@ -24,16 +24,6 @@ UNFINISHED = ".unfinished"
 """Suffix of a file being written; one found later belongs to a process that died."""
 
 
-def store(folder: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write a safetensors file durably, named by its SHA-256, and return that.
-
-    Raises:
-        StoreFull: the disk took no more; no file is left behind.
-        StoreError: this user may not write there.
-    """
-    return store_bytes(folder, serialized(tensors))
-
-
 def serialized(tensors: Mapping[str, Tensor]) -> bytes:
     """Tensors as a safetensors file's content."""
     return safetensors.torch.save(
@@ -42,7 +32,12 @@ def serialized(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def store_bytes(folder: Path, content: bytes) -> str:
-    """The same for a file's content."""
+    """Write a file durably, named by its SHA-256, and return that.
+
+    Raises:
+        StoreFull: the disk took no more; no file is left behind.
+        StoreError: this user may not write there.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
     path = folder / f"{sha256}.safetensors"
     unfinished = path.with_name(path.name + UNFINISHED)
@@ -61,13 +56,13 @@ def store_bytes(folder: Path, content: bytes) -> str:
 
 
 class TensorFile(Mapping[str, Tensor]):
-    """The tensors of a file written by :func:`store`; each is read whenever it is asked for.
+    """The tensors of a file written by :func:`store_bytes`; each is read whenever it is asked for.
 
     Nothing of them stays in memory here, and no file stays open.
 
     Args:
         path: the file.
-        sha256: what :func:`store` returned.
+        sha256: what :func:`store_bytes` returned.
 
     Raises:
         StoreDamaged: it is missing, or its bytes are not those that were written; later also when
