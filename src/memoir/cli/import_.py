@@ -9,6 +9,7 @@ import typer
 
 from memoir.cli import sharing
 from memoir.cli.output import DEFAULT_STORE, JsonOption, StoreOption, reporting_errors
+from memoir.store.address import located
 
 EXAMPLES = "Examples:  memoir import facts.memoir  |  memoir import facts.memoir --store new-store"
 
@@ -26,4 +27,4 @@ def run(
         from memoir.versions.bundle import import_
 
         landed = import_(file, store)
-    sharing.tell(landed, str(store), json)
+    sharing.tell(landed, str(located(store)), json)

@@ -280,9 +280,8 @@ class Store:
             StoreFull: the disk took no more; nothing was added.
         """
         assert self._lock.is_locked, "rows are made inside Store.writing()"
-        return Row.new(
-            kind, body, self.files.store(tensor_files.serialized(tensors)) if tensors else None
-        )
+        content = tensor_files.serialized(tensors) if tensors else None
+        return Row.new(kind, body, None if content is None else self.files.store(content))
 
     def commit(
         self,
