@@ -9,7 +9,6 @@ import typer
 
 from memoir.cli import sharing
 from memoir.cli.output import DEFAULT_STORE, JsonOption, StoreOption, reporting_errors
-from memoir.store.address import located
 
 EXAMPLES = "Examples:  memoir import facts.memoir  |  memoir import facts.memoir --store new-store"
 
@@ -27,4 +26,6 @@ def run(
         from memoir.versions.bundle import import_
 
         landed = import_(file, store)
+    from memoir.store.address import located
+
     sharing.tell(landed, str(located(store)), json)

@@ -8,7 +8,6 @@ import typer
 
 from memoir.cli import sharing
 from memoir.cli.output import DEFAULT_STORE, JsonOption, StoreOption, err, reporting_errors
-from memoir.store.address import located
 
 EXAMPLES = "Examples:  memoir pull /mnt/team/facts  |  memoir pull hf://user/facts main"
 
@@ -32,4 +31,6 @@ def run(
 
         with err.status(f"pulling from {remote}"):
             landed = pull(store, remote_at(remote), branch)
+    from memoir.store.address import located
+
     sharing.tell(landed, str(located(store)), json)
