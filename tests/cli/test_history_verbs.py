@@ -250,7 +250,7 @@ def test_branches_are_listed_begun_used_and_deleted(edited: Edited) -> None:
     told = f"branch trial begins at {short(tip)}; use it: memoir switch trial"
     assert memoir("branch", "trial").stdout.strip() == told
     assert memoir("switch", "trial").stdout.strip() == (
-        f"on branch trial at {short(tip)}: 3 edits in force"
+        f"on branch trial at {short(tip)}: 3 in force"
     )
     memoir("revert", ids[0])
     assert [entry["id"] for entry in live(memoir)] == ids[1:]

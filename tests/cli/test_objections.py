@@ -43,7 +43,7 @@ def test_a_file_that_contradicts_itself_is_refused_as_a_whole(
 ) -> None:
     file = lines(tmp_path / "f.jsonl", ("Who runs it?", "me"), ("Who runs it?", "Bo"))
     said = one_line(store("edit", "--file", file, code=1).stderr)
-    assert "edit 1 of the same change gives the same fact another answer" in said
+    assert "edit 1 of the same change answers the same prompt otherwise" in said
     assert facts(store) == []
 
 

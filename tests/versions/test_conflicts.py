@@ -37,7 +37,7 @@ def test_another_answer_to_the_same_prompt_contradicts_and_says_what_to_do(edito
     (found,) = objections(editor, [Edit("the CEO of Acme is ", "Omar", "Acme")])
     assert (found.kind, found.others) == ("contradicts", (receipt.id,))
     assert found.what == (
-        f"edit {receipt.id[:10]} gives the same fact another answer: 'The CEO of Acme is' → 'Dana'."
+        f"edit {receipt.id[:10]} answers the same prompt otherwise: 'The CEO of Acme is' → 'Dana'."
     )
     assert found.remedy == (
         f"Take that one back first (memoir revert {receipt.id[:10]}), or leave this one out."
@@ -62,11 +62,11 @@ def test_a_phrasing_contradicts_too(editor: Editor) -> None:
 def test_edits_of_one_change_are_held_against_each_other(editor: Editor) -> None:
     found = objections(editor, [DANA, Edit("Who leads Acme?", "Omar", "Acme")])
     assert kinds(found) == [("contradicts", 1)]
-    assert found[0].what == (
-        "edit 1 of the same change gives the same fact another answer: "
-        "'The CEO of Acme is' → 'Dana'."
+    assert found[0].what.startswith(
+        "edit 1 of the same change is taken to be about the same (score "
     )
-    assert found[0].remedy == "Leave one of them out."
+    assert found[0].what.endswith("and answers otherwise: 'The CEO of Acme is' → 'Dana'.")
+    assert found[0].remedy == "Leave this one out; if they are different facts, give --force."
 
 
 def test_the_same_answer_again_does_not_contradict(editor: Editor) -> None:

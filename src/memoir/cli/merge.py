@@ -77,8 +77,8 @@ def run(
         return
     how = "moved on to" if done.fast_forward else "is now at"
     out.print(
-        f"{branch} {how} {short(done.commit)}: {len(done.added)} edits came into "
-        f"force, {len(done.removed)} left it, {len(done.resolved)} conflicts were settled"
+        f"{branch} {how} {short(done.commit)}: {len(done.added) + len(done.receipts)} came into force, "
+        f"{len(done.removed)} left it; conflicts settled: {len(done.resolved)}"
     )
 
 

@@ -33,4 +33,4 @@ def run(
     if json:
         print_json({"branch": name, "commit": tip, "edits": live, "created": create})
         return
-    typer.echo(f"on branch {name} at {telling.short(tip)}: {live} edits in force")
+    typer.echo(f"on branch {name} at {telling.short(tip)}: {live} in force")

@@ -121,19 +121,26 @@ def _contradiction(
     number: int, edit: Edit, id: str, other: Edit, match: Match | None, stored: bool
 ) -> Objection:
     name = f"edit {short(id)}" if stored else f"edit {int(id) + 1} of the same change"
-    remedy = (
-        f"Take that one back first (memoir revert {short(id)}), or leave this one out."
-        if stored
-        else "Leave one of them out."
-    )
+    evidence: dict[str, object] = _plain(match) if match else {"same_prompt": True}
+    if evidence.get("same_prompt"):
+        what = f"{name} answers the same prompt otherwise: {_told(other)}."
+        remedy = "leave this one out"
+    else:
+        what = (
+            f"{name} is taken to be about the same (score {evidence['score']:.2f}, it fires from "
+            f"{evidence['threshold']:.2f} on) and answers otherwise: {_told(other)}."
+        )
+        remedy = "leave this one out; if they are different facts, give --force"
+    first = f"Take that one back first (memoir revert {short(id)}), or " if stored else ""
+    remedy = f"{first}{remedy}."
     return Objection(
         "contradicts",
         number,
         edit,
-        f"{name} gives the same fact another answer: {_told(other)}.",
-        remedy,
+        what,
+        remedy[0].upper() + remedy[1:],
         (id,) if stored else (),
-        _plain(match) if match else {"same_prompt": True},
+        evidence,
     )
 
 
