@@ -34,6 +34,7 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 	for plan in benchmarks/*.toml; do \
 		$(BIN)/memoir bench run $$plan --results benchmarks/results || exit 1; done
 	$(BIN)/python benchmarks/routing.py
+	$(BIN)/python benchmarks/conflicts.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/tables.py

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from common import read
+from conflicts_table import conflicts
 from cost_tables import draw_size, size, speed
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
@@ -26,6 +27,7 @@ DOCS = HERE.parent / "docs"
 ROUTING = RESULTS / "routing.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
+CONFLICTS = RESULTS / "conflicts.json"
 SIZE_PICTURE = DOCS / "images" / "size.svg"
 METHODS = "methods"
 """The plan in which every method meets the same edits."""
@@ -82,11 +84,14 @@ def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
     plans = [plan for plan in sorted(HERE.glob("*.toml")) if any(RESULTS.glob(f"{plan.stem}-*"))]
     commands = ["python benchmarks/pairs.py"]
     commands += [_run(plan) for plan in plans if plan.stem != METHODS]
-    commands += [f"python benchmarks/{name}.py" for name in ("routing", "speed", "size")]
+    commands += [
+        f"python benchmarks/{name}.py" for name in ("routing", "conflicts", "speed", "size")
+    ]
     picture = str(SIZE_PICTURE.relative_to(DOCS))
     costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
     head = BENCHMARKS + WRITTEN.format(commands="\n".join(commands))
-    return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *costs])
+    found = conflicts(read(CONFLICTS))
+    return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *found, *costs])
 
 
 def comparison(shown: Sequence[dict[str, Any]]) -> str:
@@ -102,7 +107,9 @@ def _run(plan: Path) -> str:
 
 def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Result files of the runs with these names."""
-    files = [path for path in RESULTS.glob("*.json") if path not in (ROUTING, SPEED, SIZE)]
+    files = [
+        path for path in RESULTS.glob("*.json") if path not in (ROUTING, CONFLICTS, SPEED, SIZE)
+    ]
     return read_results(sorted(path for path in files if wanted(path.name)))
 
 
