@@ -13,8 +13,8 @@ def conflicts(result: dict[str, Any]) -> list[str]:
         "## Contradictions found before they are taught",
         "",
         "`python benchmarks/conflicts.py`: the first records of a set as one change to an empty store, "
-        "with the router that ships. In ZsRE 202 of the records give one fact several answers, and all of "
-        "them but the first of each fact contradict an earlier one; in CounterFact none was known to.",
+        "with the router that ships. In ZsRE 202 records give one fact several answers, and each but "
+        "the first of a fact contradicts an earlier one; in CounterFact none was known to.",
         "",
         "| set | records | contradict an earlier one | found | false alarms | of | changes nothing |",
         "|---|---:|---:|---:|---:|---:|---:|",
