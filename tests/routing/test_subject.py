@@ -91,7 +91,8 @@ def test_what_may_be_another_sentence_is_also_left_out() -> None:
     [
         ("Marit Oakhollow", "When was Oakhollow born?", True),
         ("Marit van der Oakhollow", "When was Oakhollow born?", True),
-        ("Marit Oakhollow", "When was President Oakhollow born?", True),
+        ("Marit Oakhollow", "When was Mrs. Oakhollow born?", True),
+        ("Marit Oakhollow", "When was Lake Oakhollow made?", False),  # something else
         ("Marit Oakhollow", "When was Jorund Oakhollow born?", False),  # somebody else
         ("Marit Oakhollow", "When was Marit Oakhollow born?", False),  # not alone
         ("Marit Oakhollow", "When was Marit born?", False),  # a first name is many people's

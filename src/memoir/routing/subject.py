@@ -48,8 +48,9 @@ BY_LAST_NAME = 0.93
 RARE_NAME = 0.3
 """Rarity from which on a last word names somebody."""
 
-ONLY_A_TITLE = 0.3
-"""What may stand beside a last name ("President")."""
+MOST_BESIDE = 0.3
+"""What may stand beside a last name. A title weighs more: whose it is ("President Kennedy", "Lake
+Victoria"), no look-up tells."""
 
 _JOINED = re.compile(r"\s*[-–'’&/.]?\s*")
 _KEY = re.compile(r"\b[A-Z]\w*:(?=\S)")
@@ -246,7 +247,7 @@ def find(
         len(run) == 1
         and run[0].capital
         and run[0].text == subject.last_name
-        and beside <= ONLY_A_TITLE
+        and beside <= MOST_BESIDE
         and not _KEY.search(text, 0, run[0].start)
     )
     return Found(
