@@ -32,7 +32,10 @@ EXAMPLES = "Examples:  memoir check  |  memoir check --probes must.jsonl --json"
 def run(
     probes: Annotated[
         Path | None,
-        typer.Option(help="JSON lines with 'prompt' and 'must_say' or 'must_never_say'."),
+        typer.Option(
+            help="JSON lines with 'prompt' and 'must_say' or 'must_never_say'. "
+            "[default: the file that gate.suite names, if any]"
+        ),
     ] = None,
     unrelated: Annotated[
         int, typer.Option(min=0, max=120, help="Questions that no edit is about.")
@@ -54,9 +57,10 @@ def run(
         progress_bars() as bars,
     ):
         from memoir.versions.check import blamed, check
+        from memoir.versions.gate import own_probes
         from memoir.versions.suite import read_probes
 
-        asked = read_probes(probes) if probes else []
+        asked = read_probes(probes) if probes else own_probes(editor.store)
         report = check(editor, asked, unrelated=unrelated, anew=anew, progress=bars)
         broken = blamed(editor, report.broken)
         messages = {each.commit: editor.store.find(each.commit or "").body for each in broken}

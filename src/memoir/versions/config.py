@@ -33,7 +33,9 @@ class Key:
 
 
 KEYS = {
-    "gate.on-commit": Key("bool", False, "whether every change is checked before it is committed"),
+    "gate.on-commit": Key(
+        "bool", False, "whether edits and merges are checked before they are committed"
+    ),
     "gate.suite": Key("path", None, "file of the probes that a check asks"),
     USER: Key("text", None, "author of commits, before the user's name on this machine"),
     KEY: Key("path", None, "file of the key that commits are signed with"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from memoir.editor import Editor
 from memoir.errors import CheckFailed
-from memoir.store import short
+from memoir.store import Store, short
 from memoir.versions import config
 from memoir.versions.check import check
 from memoir.versions.suite import Question, read_probes
@@ -19,11 +19,19 @@ from memoir.versions.suite import Question, read_probes
 
 def install(editor: Editor) -> None:
     """Guard what an editor commits, if its store is set to."""
-    if not config.get(editor.store, "gate.on-commit"):
-        return
-    suite = config.get(editor.store, "gate.suite")
-    probes = read_probes(Path(str(suite))) if suite else []
-    editor.review = lambda at: guard(at, probes)
+    if config.get(editor.store, "gate.on-commit"):
+        probes = own_probes(editor.store)
+        editor.review = lambda at: guard(at, probes)
+
+
+def own_probes(store: Store) -> list[Question]:
+    """The probes of a store's ``gate.suite``; none if it is not set.
+
+    Raises:
+        BadRecord: the file cannot be read, or holds something else.
+    """
+    suite = config.get(store, "gate.suite")
+    return read_probes(Path(str(suite))) if suite else []
 
 
 def guard(editor: Editor, probes: Sequence[Question] = ()) -> None:
