@@ -430,7 +430,7 @@ def test_diff_without_probes_asks_nothing(edited: Edited) -> None:
 
 def test_config_lists_sets_and_unsets(store: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEMOIR_AUTHOR")
-    assert "gate.on-commit = false  (whether every change is" in store("config").stdout
+    assert "gate.on-commit = false  (whether edits and merges" in store("config").stdout
     assert strict(store("config", "user.name", "Cy", "--json").stdout) == {"user.name": "Cy"}
     assert store("config", "user.name").stdout == "user.name = Cy\n"
     store("edit", *FACTS[0])
