@@ -72,12 +72,13 @@ class Committer:
         with self.changing():
             fitted = self._fold.method.fit(edits)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
+            receipts: Iterator[Receipt] = iter(())
             if written:
                 with self._all_or_nothing():
                     for each in written:
                         self._fold.take(each.row)
-                    self._commit([each.row for each in written], note)
-            receipts = iter([self._receipt(each) for each in written])
+                    commit = self._commit([each.row for each in written], note)
+                receipts = (self._receipt(each, commit) for each in written)
             return [each if isinstance(each, EditRefused) else next(receipts) for each in fitted]
 
     def change(
@@ -113,7 +114,7 @@ class Committer:
             written = self._fitted(teach, progress)
             rows = [*add, *(each.row for each in written)]
             commit = self._commit(rows, note, remove, parents, why)
-        return Changed(commit, [self._receipt(each) for each in written])
+        return Changed(commit, [self._receipt(each, commit) for each in written])
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -166,7 +167,7 @@ class Committer:
         self._fold.at = commit.id
         return commit
 
-    def _receipt(self, written: _Written) -> Receipt:
+    def _receipt(self, written: _Written, commit: Row) -> Receipt:
         change = written.change
         return Receipt(
             written.row.id,
@@ -176,7 +177,7 @@ class Committer:
             change.said,
             self._store.size(written.row),
             {**change.seconds, "write": written.seconds},
-            self._store.history.tip(),
+            commit.id,
         )
 
 

@@ -19,7 +19,7 @@ import torch
 from transformers import PreTrainedModel
 
 from memoir import methods
-from memoir.committing import Changed, Committer
+from memoir.committing import Committer
 from memoir.dates import day
 from memoir.errors import EditRefused, NotAStore, StoreError
 from memoir.fold import Fold
@@ -53,6 +53,7 @@ class Editor:
     Attributes:
         review: called with the editor while a change is in force and before it is committed; what it
             raises keeps the change from being made. See :mod:`memoir.versions.gate`.
+        committer: takes edits out of force, brings others back and teaches new ones, as one commit.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Editor:
     ) -> None:
         self._fold = Fold(host, store, method, config, progress, at)
         self.review: Callable[[Editor], None] | None = None
-        self._committer = Committer(self._fold, self._reviewed)
+        self.committer = Committer(self._fold, self._reviewed)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -257,7 +258,7 @@ class Editor:
         batches = [todo[start : start + size] for start in range(0, len(todo), size)]
         results: list[Receipt | EditRefused] = []
         if together and todo:
-            results += self.change(teach=batches, note=note, progress=progress).receipts
+            results += self.committer.change(teach=batches, note=note, progress=progress).receipts
             for result in results:
                 on_done(result)
             return results
@@ -265,7 +266,7 @@ class Editor:
             progress("editing", len(results), len(todo))
             if number:
                 time.sleep(0.02)  # another process that waits for the lock gets its turn
-            for result in self._committer.teach(batch, note):
+            for result in self.committer.teach(batch, note):
                 results.append(result)
                 on_done(result)
         return results
@@ -273,12 +274,6 @@ class Editor:
     def _reviewed(self) -> None:
         if self.review is not None:
             self.review(self)
-
-    @property
-    def change(self) -> Callable[..., Changed]:
-        """Take edits out of force, bring others back and teach new ones, as one commit or not at all:
-        see :meth:`memoir.committing.Committer.change`."""
-        return self._committer.change
 
     def revert(self, *words: str, note: Note | None = None) -> Row:
         """Take edits and commits back, exactly, all or none; later ones stay. Returns the commit that
@@ -293,7 +288,7 @@ class Editor:
             UnknownName: no such edit or commit, or an edit is not in force.
             StoreError: a commit cannot be taken back.
         """
-        with self._committer.changing():
+        with self.committer.changing():
             row = self.store.revert(words, note)
             self.refresh()
             return row
@@ -444,7 +439,7 @@ class Editor:
                 "faithful)."
             )
         layers, ks = layers or [config.layer], ks or [config.k]
-        with self._committer.changing():
+        with self.committer.changing():
             if len(self) and (set(layers) != {config.layer} or set(ks) != {config.k}):
                 raise StoreError(
                     f"{len(self)} edits are in force, made at layer {config.layer} with "

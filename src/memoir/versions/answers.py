@@ -10,7 +10,7 @@ from typing import Any
 from memoir.data import files
 from memoir.editor import Editor
 from memoir.errors import BadInput, BadRecord
-from memoir.store import Store
+from memoir.versions.states import at_state
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,9 @@ def differing(
         UnknownName: no such commit.
         BadInput: a prompt is empty or too long.
     """
-    editor.store.history.resolve(before)
-    after = [answer.text for answer in editor.ask_many(prompts, max_new_tokens=max_new_tokens)]
-    with (
-        editor.method.attachment.paused(),
-        Editor(editor.host, Store(editor.store.folder), at=before) as other,
-    ):
+    with at_state(editor, before) as other:
         texts = [answer.text for answer in other.ask_many(prompts, max_new_tokens=max_new_tokens)]
+    after = [answer.text for answer in editor.ask_many(prompts, max_new_tokens=max_new_tokens)]
     found = zip(prompts, texts, after, strict=True)
     return [Differing(prompt, old, new) for prompt, old, new in found if old != new]
 

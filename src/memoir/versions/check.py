@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from memoir.editor import Editor
 from memoir.store import Row
 from memoir.types import Match, Progress, no_progress
+from memoir.versions.states import at_state
 from memoir.versions.suite import Question, suite
 
 AT_ONCE = 32
@@ -87,18 +87,17 @@ def check(
         progress: told while it asks.
     """
     questions = suite(editor, probes, unrelated)
-    known = {} if anew else _known(editor, questions)
+    keys = _keys(editor, questions)
+    remembered = {} if anew or not keys else editor.store.log.remembered()
+    known = {each: remembered[key] for each, key in keys.items() if key in remembered}
     todo = [each for each in questions if each not in known]
     found = {question: json.loads(text) for question, text in known.items()}
     for start in range(0, len(todo), AT_ONCE):
         some = todo[start : start + AT_ONCE]
         found |= _asked(editor, some)
         progress("checking", start + len(some), len(todo))
-    if editor.method.edits_apart:
-        keys = _keys(editor, todo)
-        editor.store.log.remember(
-            {keys[each]: json.dumps(found[each]) for each in todo if each in keys}
-        )
+    if keys:
+        editor.store.log.remember({keys[each]: json.dumps(found[each]) for each in todo})
     broken = [
         Broken(each, found[each]["answer"], _match(found[each]["match"]))
         for each in questions
@@ -150,15 +149,11 @@ def _match(plain: Mapping[str, object] | None) -> Match | None:
 # ---------------------------------------------------------------------- what is known
 
 
-def _known(editor: Editor, questions: Sequence[Question]) -> dict[Question, str]:
-    """Answers from earlier checks that still hold."""
-    keys = _keys(editor, questions) if editor.method.edits_apart else {}
-    remembered = editor.store.log.remembered() if keys else {}
-    return {each: remembered[key] for each, key in keys.items() if key in remembered}
-
-
 def _keys(editor: Editor, questions: Sequence[Question]) -> dict[Question, str]:
-    """What the answer of each question depends on, as a digest; empty if only the model can tell."""
+    """What the answer of each question depends on, as a digest; none if on more than one edit, or if
+    only the model can tell which."""
+    if not editor.method.edits_apart:
+        return {}
     bare = [each for each in questions if not each.chat]
     chat = [each for each in questions if each.chat]
     rows = [editor.host.encode(each.prompt) for each in bare]
@@ -200,7 +195,7 @@ def blamed(editor: Editor, broken: Sequence[Broken]) -> list[Broken]:
             if bad[number] - good[number] > 1:
                 middles.setdefault((bad[number] + good[number]) // 2, []).append(number)
         at, numbers = next(iter(middles.items()))
-        with at_commit(editor, line[at]) as then:
+        with at_state(editor, line[at]) as then:
             found = _asked(then, [broken[number].question for number in numbers])
         for number in numbers:
             (good if found[broken[number].question]["holds"] else bad)[number] = at
@@ -208,14 +203,3 @@ def blamed(editor: Editor, broken: Sequence[Broken]) -> list[Broken]:
         Broken(each.question, each.answer, each.match, line[bad[number]])
         for number, each in enumerate(broken)
     ]
-
-
-@contextmanager
-def at_commit(editor: Editor, commit: str) -> Iterator[Editor]:
-    """The same model at another state."""
-    with editor.method.attachment.paused():
-        then = Editor(editor.host, editor.store, at=commit)
-        try:
-            yield then
-        finally:
-            then.method.close()

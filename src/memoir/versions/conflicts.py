@@ -19,6 +19,7 @@ from memoir.routing.meaning import normal
 from memoir.routing.prepared import foreseen
 from memoir.store import short, taught
 from memoir.types import Edit, Match
+from memoir.versions.facts import plain, same_answer, told
 
 SCORED_AT_ONCE = 32
 
@@ -60,11 +61,12 @@ def objections(editor: Editor, edits: Sequence[Edit]) -> list[Objection]:
         editor: in whose present state they are to be made.
         edits: the edits of one change; each is held against those before it too.
     """
+    ahead = _Ahead(editor, edits)
     found = [
         *_undecided(edits),
-        *_contradictions(editor, edits),
+        *_contradictions(editor, edits, ahead),  # takes the edits in, one after the other
         *_known(editor, edits),
-        *_generic(editor, edits),
+        *_generic(edits, ahead),
     ]
     return sorted(found, key=lambda each: each.number)
 
@@ -81,39 +83,38 @@ def _undecided(edits: Sequence[Edit]) -> Iterator[Objection]:
             )
 
 
-def _contradictions(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
+def _contradictions(editor: Editor, edits: Sequence[Edit], ahead: _Ahead) -> Iterator[Objection]:
     """What a stored edit, or one before in the same change, answers otherwise."""
     stored = {row.id: taught(row) for row in editor.live()}
     by_prompt = {normal(edit.prompt): id for id, edit in stored.items()}
     met: set[tuple[str, int]] = set()
-    ahead = _Ahead(editor)
     for number, edit in enumerate(edits):
         for id, match in ahead.meant(edit):
             other = stored.get(id) or edits[int(id)]
-            if not _same(other.target, edit.target):
+            if not same_answer(other, edit):
                 met.add((id, number))
                 yield _contradiction(number, edit, id, other, match, id in stored)
         same = by_prompt.get(normal(edit.prompt))
         if same is not None and (same, number) not in met:
             other = stored.get(same) or edits[int(same)]
-            if not _same(other.target, edit.target):
+            if not same_answer(other, edit):
                 met.add((same, number))
                 yield _contradiction(number, edit, same, other, None, same in stored)
         by_prompt[normal(edit.prompt)] = str(number)
-        ahead.add(str(number), edit)
+        ahead.add(number)
     # The other way round: what older edits were taught for, and a new one would answer.
     for id, edit in stored.items():
         for newer, match in ahead.fires(edit.prompt):
             new = edits[int(newer)]
-            if (id, int(newer)) not in met and not _same(new.target, edit.target):
+            if (id, int(newer)) not in met and not same_answer(new, edit):
                 yield Objection(
                     "shadows",
                     int(newer),
                     new,
-                    f"it would answer what edit {short(id)} was taught for: {_told(edit)}.",
+                    f"it would answer what edit {short(id)} was taught for: {told(edit)}.",
                     f"Take that one back (memoir revert {short(id)}), or word this one more closely.",
                     (id,),
-                    _plain(match),
+                    plain(match),
                 )
 
 
@@ -121,14 +122,14 @@ def _contradiction(
     number: int, edit: Edit, id: str, other: Edit, match: Match | None, stored: bool
 ) -> Objection:
     name = f"edit {short(id)}" if stored else f"edit {int(id) + 1} of the same change"
-    evidence: dict[str, object] = _plain(match) if match else {"same_prompt": True}
+    evidence: dict[str, object] = plain(match) if match else {"same_prompt": True}
     if evidence.get("same_prompt"):
-        what = f"{name} answers the same prompt otherwise: {_told(other)}."
+        what = f"{name} answers the same prompt otherwise: {told(other)}."
         remedy = "leave this one out"
     else:
         what = (
             f"{name} is taken to be about the same (score {evidence['score']:.2f}, it fires from "
-            f"{evidence['threshold']:.2f} on) and answers otherwise: {_told(other)}."
+            f"{evidence['threshold']:.2f} on) and answers otherwise: {told(other)}."
         )
         remedy = "leave this one out; if they are different facts, give --force"
     first = f"Take that one back first (memoir revert {short(id)}), or " if stored else ""
@@ -159,11 +160,8 @@ def _known(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
                 )
 
 
-def _generic(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
+def _generic(edits: Sequence[Edit], ahead: _Ahead) -> Iterator[Objection]:
     """Edits that fire on prompts that ship with the package and that no edit of a user is about."""
-    ahead = _Ahead(editor)
-    for number, edit in enumerate(edits):
-        ahead.add(str(number), edit)
     fired: dict[int, list[str]] = {}
     prompts = Background.shipped().prompts
     for prompt in prompts:
@@ -184,22 +182,21 @@ def _generic(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
 class _Ahead:
     """New edits in a router of their own, beside the stored ones, before any is fitted."""
 
-    def __init__(self, editor: Editor) -> None:
+    def __init__(self, editor: Editor, edits: Sequence[Edit]) -> None:
         self._editor = editor
-        self._new: Router | None = editor.method.empty_router()
-        self._any = False
+        self._edits = edits
+        self._router: Router | None = editor.method.empty_router()
+        self._keys = self._router.keys(edits) if self._router is not None and edits else []
 
-    def add(self, id: str, edit: Edit) -> None:
-        """Take a new edit in."""
-        if self._new is not None:
-            (keys,) = self._new.keys([edit])
-            self._new.add(id, edit, keys)
-            self._any = True
+    def add(self, number: int) -> None:
+        """Take a new edit in, under its number."""
+        if self._router is not None:
+            self._router.add(str(number), self._edits[number], self._keys[number])
 
     def fires(self, prompt: str) -> Iterator[tuple[str, Match]]:
         """The new edit that fires on a prompt, if any."""
-        if self._new is not None and self._any:
-            yield from _fired(foreseen(self._new, [self._editor.host.encode(prompt)]))
+        if self._router is not None:
+            yield from _fired(foreseen(self._router, [self._editor.host.encode(prompt)]))
 
     def meant(self, edit: Edit) -> Iterator[tuple[str, Match]]:
         """Edits, stored or new, that fire on an edit's prompt or phrasings; each once."""
@@ -215,15 +212,3 @@ def _fired(matches: Iterable[Match]) -> Iterator[tuple[str, Match]]:
     for match in matches:
         if match.fired and match.edit_id is not None:
             yield match.edit_id, match
-
-
-def _same(one: str, other: str) -> bool:
-    return normal(one) == normal(other)
-
-
-def _told(edit: Edit) -> str:
-    return f"{edit.prompt!r} → {edit.target!r}"
-
-
-def _plain(match: Match) -> dict[str, object]:
-    return {"score": match.score, "threshold": match.threshold, **match.evidence}

@@ -28,7 +28,7 @@ def own_probes(store: Store) -> list[Question]:
     """The probes of a store's ``gate.suite``; none if it is not set.
 
     Raises:
-        BadRecord: the file cannot be read, or holds something else.
+        BadInput: the file cannot be read, or holds something else.
     """
     suite = config.get(store, "gate.suite")
     return read_probes(Path(str(suite))) if suite else []

@@ -16,7 +16,8 @@ from memoir.routing.meaning import normal
 from memoir.routing.prepared import foreseen
 from memoir.store import History, Row, short, taught
 from memoir.types import Edit, Match, Note, Receipt
-from memoir.versions.check import at_commit
+from memoir.versions.facts import plain, same_answer, told
+from memoir.versions.states import at_state
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,8 @@ class Conflict:
     evidence: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        ours, theirs = taught(self.ours), taught(self.theirs)
-        return (
-            f"this fact has two answers: ours {short(self.ours.id)} {ours.prompt!r} → {ours.target!r}, "
-            f"theirs {short(self.theirs.id)} {theirs.prompt!r} → {theirs.target!r}"
-        )
+        ours, theirs = (f"{short(row.id)} {told(taught(row))}" for row in (self.ours, self.theirs))
+        return f"this fact has two answers: ours {ours}, theirs {theirs}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _merged(
     settled = _settled(conflicts, prefer, answers, name)
     removed = list(dict.fromkeys([*removed, *settled.remove]))
     added = [id for id in added if id not in settled.leave_out]
-    changed = editor.change(
+    changed = editor.committer.change(
         remove=removed,
         add=[rows[id] for id in added],
         teach=[[edit] for edit in settled.teach],
@@ -142,7 +140,7 @@ def _check_settings(history: History, ours: str, theirs: str, name: str) -> None
 def _moved_on(editor: Editor, history: History, ours: str, theirs: str) -> Merged:
     here, there = history.live(ours), history.live(theirs)
     if editor.review is not None:
-        with at_commit(editor, theirs) as then:
+        with at_state(editor, theirs) as then:
             editor.review(then)
     editor.store.move(f"branch/{history.branch}", theirs, "merge")
     editor.refresh()
@@ -161,11 +159,13 @@ def conflicting(editor: Editor, ours: Sequence[Row], theirs: Sequence[Row]) -> l
     found: dict[tuple[str, str], Conflict] = {}
     for asked, match in _meant(editor, ours, theirs):
         mine = by_id[match.edit_id or ""]
-        found[mine.id, asked.id] = Conflict(mine, asked, _plain(match))
+        found[mine.id, asked.id] = Conflict(mine, asked, plain(match))
     for asked, match in _meant(editor, theirs, ours):
         other = by_id[match.edit_id or ""]
-        found.setdefault((asked.id, other.id), Conflict(asked, other, _plain(match)))
-    return [each for each in found.values() if not _same(each.ours, each.theirs)]
+        found.setdefault((asked.id, other.id), Conflict(asked, other, plain(match)))
+    return [
+        each for each in found.values() if not same_answer(taught(each.ours), taught(each.theirs))
+    ]
 
 
 def _meant(
@@ -186,14 +186,6 @@ def _meant(
             (match,) = foreseen(router, [editor.host.encode(prompt)])
             if match.fired:
                 yield row, match
-
-
-def _same(one: Row, other: Row) -> bool:
-    return normal(taught(one).target) == normal(taught(other).target)
-
-
-def _plain(match: Match) -> dict[str, object]:
-    return {"score": match.score, "threshold": match.threshold, **match.evidence}
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memoir.calibration import Background
+from memoir.data import files
 from memoir.editor import Editor
 from memoir.errors import BadRecord
 from memoir.metrics.text import begins_with, contains
@@ -94,24 +94,18 @@ def read_probes(file: Path) -> list[Question]:
     ``chat``.
 
     Raises:
+        BadInput: the file cannot be read.
         BadRecord: a line is no such probe; the message names it.
     """
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRecord(f"the file of probes {file} cannot be read: {error}.") from error
-    return [
-        _probe(line, f"{file}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
+    text, _ = files.content(file)
+    return [_probe(value, f"{file}, {place}") for place, value in files.records(text, file)]
 
 
-def _probe(line: str, where: str) -> Question:
+def _probe(given: Any, where: str) -> Question:
     try:
-        given: Any = json.loads(line)
-        prompt, chat = given.pop("prompt"), given.pop("chat", False)
-        ((key, text),) = given.items()
+        fields = dict(given)
+        prompt, chat = fields.pop("prompt"), fields.pop("chat", False)
+        ((key, text),) = fields.items()
         kind = {"must_say": "must say", "must_never_say": "must never say"}[key]
         if not (prompt.strip() and text.strip() and isinstance(chat, bool)):
             raise ValueError("empty text")
