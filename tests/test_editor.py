@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from memoir.errors import (
     ModelUnavailable,
     NotConverged,
     PromptTooLong,
+    StoreDamaged,
     StoreError,
     StoreFull,
     UnknownName,
@@ -262,6 +264,30 @@ def test_a_damaged_edit_is_named_and_the_others_stay_in_force(make_editor: MakeE
     assert again.damaged == {}
     again.close()
     assert same(state(make_editor()), after)
+
+
+def test_an_altered_value_is_an_error_where_its_edit_fires_and_nowhere_else(
+    make_editor: MakeEditor,
+) -> None:
+    editor = make_editor(**EASY)
+    receipts = teach(editor)
+    edited = state(editor)
+    path = unfitted.file(editor.store, editor.log()[1].row)
+    editor.close()
+    content = bytearray(path.read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    values = json.loads(content[8 : 8 + length])["coefficients"]
+    content[8 + length + values["data_offsets"][0]] ^= 1
+    path.write_bytes(content)
+
+    again = make_editor()  # opening reads keys only
+    assert torch.equal(logits(again, PROMPTS[0]), edited[0])
+    with pytest.raises(StoreDamaged) as refused:
+        again.ask(PROMPTS[1])
+    assert str(refused.value) == f"{path} was altered: 'coefficients' is not what was written."
+    again.revert(receipts[1].id)
+    match = again.ask(PROMPTS[1]).match
+    assert match is None or match.edit_id != receipts[1].id
 
 
 # ---------------------------------------------------------------------- refusals of edits

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
-from memoir.store.tensors import UNFINISHED, TensorFile, serialized, store
+from memoir.store.tensors import UNFINISHED, TensorFile, checksum, serialized, store
 
 DTYPES = [
     torch.float64,
@@ -90,7 +91,11 @@ def test_nothing_but_the_file_is_left_behind(written: tuple[Path, str]) -> None:
 
 def test_a_file_is_named_by_its_content_and_equal_ones_are_one(tmp_path: Path) -> None:
     path, sha256 = write(tmp_path, {"x": torch.ones(8)})
-    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    content = path.read_bytes()
+    header = content[: 8 + int.from_bytes(content[:8], "little")]
+    assert sha256 == hashlib.sha256(header).hexdigest()
+    ones = hashlib.sha256(torch.ones(8).numpy().tobytes()).hexdigest()
+    assert f'{{\\"x\\":\\"{ones}\\"}}' in header[8:].decode().replace(" ", "")
     assert store(tmp_path, path.read_bytes()) == sha256
     assert write(tmp_path, {"x": torch.ones(8)}) == (path, sha256)
     assert list(tmp_path.iterdir()) == [path]
@@ -111,8 +116,14 @@ def test_a_missing_file_is_damage_and_named(tmp_path: Path) -> None:
     assert str(refused.value) == f"{path} cannot be read: No such file or directory."
 
 
-@pytest.mark.parametrize("kept", [0, 7, 2000, -1])
-def test_a_truncated_file_is_damage_and_named(written: tuple[Path, str], kept: int) -> None:
+def header_length(path: Path) -> int:
+    return 8 + int.from_bytes(path.read_bytes()[:8], "little")
+
+
+@pytest.mark.parametrize("kept", [0, 7, 60])
+def test_a_file_truncated_in_its_header_is_damage_and_named(
+    written: tuple[Path, str], kept: int
+) -> None:
     path, sha256 = written
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(StoreDamaged) as refused:
@@ -121,15 +132,79 @@ def test_a_truncated_file_is_damage_and_named(written: tuple[Path, str], kept: i
     assert f"in place of {sha256[:12]}…" in str(refused.value)
 
 
-@pytest.mark.parametrize("at", [0, 40, 2000, -1])
-def test_one_altered_byte_is_damage_and_named(written: tuple[Path, str], at: int) -> None:
+@pytest.mark.parametrize("change", [-1, -3000, 1])
+def test_a_file_of_another_length_is_damage_and_named(
+    written: tuple[Path, str], change: int
+) -> None:
     path, sha256 = written
+    content = path.read_bytes()
+    path.write_bytes(content[:change] if change < 0 else content + b"x")
+    with pytest.raises(StoreDamaged) as refused:
+        TensorFile(path, sha256)
+    assert str(refused.value) == (
+        f"{path} was truncated or altered: {len(content) + change:,} bytes in place of "
+        f"{len(content):,}."
+    )
+
+
+@pytest.mark.parametrize("at", [0, 40, 100])
+def test_an_altered_byte_of_the_header_is_damage_and_named(
+    written: tuple[Path, str], at: int
+) -> None:
+    path, sha256 = written
+    alter(path, at)
+    with pytest.raises(StoreDamaged, match="was truncated or altered: SHA-256") as refused:
+        TensorFile(path, sha256)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("at", [0, 2000, -1])
+def test_an_altered_byte_of_a_tensor_is_found_when_that_is_read(tmp_path: Path, at: int) -> None:
+    tensors = {"good": torch.ones(3, dtype=torch.float64), "x": torch.arange(1000.0)}
+    path, sha256 = write(tmp_path, tensors)
+    alter(path, at if at < 0 else header_length(path) + 24 + at)
+    file = TensorFile(path, sha256)
+    assert torch.equal(file["good"], torch.ones(3, dtype=torch.float64))
+    for read in (lambda: file["x"], file.verify):
+        with pytest.raises(StoreDamaged) as refused:
+            read()
+        assert str(refused.value) == f"{path} was altered: 'x' is not what was written."
+
+
+def test_a_header_altered_after_opening_is_found_when_a_tensor_is_read(
+    written: tuple[Path, str],
+) -> None:
+    path, sha256 = written
+    file = TensorFile(path, sha256)
+    alter(path, 40)
+    with pytest.raises(StoreDamaged, match="was truncated or altered: SHA-256"):
+        file["x"]
+
+
+def test_content_whose_tensors_are_not_those_of_its_header_has_another_name() -> None:
+    content = bytearray(serialized({"x": torch.arange(1000.0)}))
+    right = checksum(bytes(content))
+    content[-1] ^= 1
+    assert checksum(bytes(content)) == hashlib.sha256(content).hexdigest() != right
+    assert checksum(b"no safetensors") == hashlib.sha256(b"no safetensors").hexdigest()
+
+
+def test_a_file_without_checksums_is_named_by_all_of_it_and_verified_whole(tmp_path: Path) -> None:
+    content = safetensors.torch.save({"x": torch.arange(1000.0)})
+    sha256 = store(tmp_path, content)
+    path = tmp_path / f"{sha256}.safetensors"
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    assert torch.equal(TensorFile(path, sha256)["x"], torch.arange(1000.0))
+    alter(path, -1)
+    with pytest.raises(StoreDamaged, match="was truncated or altered: SHA-256"):
+        TensorFile(path, sha256)
+
+
+def alter(path: Path, at: int) -> None:
+    """Flip a bit of a file."""
     content = bytearray(path.read_bytes())
     content[at] ^= 1
     path.write_bytes(content)
-    with pytest.raises(StoreDamaged, match="was truncated or altered") as refused:
-        TensorFile(path, sha256)
-    assert str(path) in str(refused.value)
 
 
 # ---------------------------------------------------------------------- read when asked for
@@ -208,7 +283,7 @@ def test_a_file_that_is_cut_later_is_damage_and_named(written: tuple[Path, str],
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(StoreDamaged) as refused:
         file["x"]
-    assert str(refused.value).startswith(f"{path} cannot be read: ")
+    assert str(refused.value).startswith(f"{path} was truncated or altered: ")
 
 
 # ---------------------------------------------------------------------- full disks
@@ -233,7 +308,9 @@ def test_a_full_disk_leaves_no_file_and_keeps_the_others(small_disk: Path) -> No
     with pytest.raises(StoreFull) as refused:
         write(small_disk, {"x": torch.zeros(100_000)})
     message = str(refused.value)
-    assert re.match(rf"could not write {small_disk}/[0-9a-f]{{64}}\.safetensors \(4000", message)
+    assert re.match(
+        rf"could not write {small_disk}/[0-9a-f]{{64}}\.safetensors \(400\d{{3}} bytes\)", message
+    )
     assert "No space left on device; nothing was added. Free some space and try again." in message
     assert list(small_disk.iterdir()) == [before]
     assert torch.equal(TensorFile(before, sha256)["x"], torch.arange(1000.0))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,20 +21,20 @@ PART = 32 * 2**20
 
 
 class Files(Protocol):
-    """Tensor files, named by their SHA-256."""
+    """Tensor files, named by their checksums."""
 
     def store(self, content: bytes) -> str:
-        """Keep a file's content, durably, and return its SHA-256.
+        """Keep a file's content, durably, and return its checksum.
 
         Raises:
             StoreFull: the disk took no more; nothing of it is kept.
         """
 
     def open(self, sha256: str) -> TensorFile:
-        """A file that is verified now.
+        """A file that is there; each tensor is verified when it is read.
 
         Raises:
-            StoreDamaged: it is missing, truncated or altered.
+            StoreDamaged: it is missing or truncated, or its header was altered.
         """
 
     def verify(self, sha256: str) -> None:
@@ -72,16 +71,16 @@ class FolderFiles:
         self._folder = folder
 
     def store(self, content: bytes) -> str:
-        """Keep a file's content, durably, and return its SHA-256."""
+        """Keep a file's content, durably, and return its checksum."""
         return tensor_files.store(self._folder, content)
 
     def open(self, sha256: str) -> TensorFile:
-        """A file that is verified now."""
+        """A file that is there; each tensor is verified when it is read."""
         return TensorFile(self.path(sha256), sha256)
 
     def verify(self, sha256: str) -> None:
         """Read a file, and raise if it is missing, truncated or altered."""
-        self.open(sha256)
+        self.open(sha256).verify()
 
     def path(self, sha256: str) -> Path:
         """Where a file is, or would be."""
@@ -111,8 +110,8 @@ class DatabaseFiles:
     """Tensor files in a database.
 
     A method reads tensors from mapped files, so a file is copied into the user's cache when it is asked
-    for, and read there from then on. The copies are for reading only, verified each time they are
-    opened, shared by all stores, and may be deleted while no editor is open.
+    for, and read there from then on. The copies are for reading only, shared by all stores, and may be
+    deleted while no editor is open.
 
     Args:
         session: a connection to the database.
@@ -123,8 +122,8 @@ class DatabaseFiles:
         self._cache = cache_folder() / "tensors"
 
     def store(self, content: bytes) -> str:
-        """Keep a file's content, durably, and return its SHA-256."""
-        sha256 = hashlib.sha256(content).hexdigest()
+        """Keep a file's content, durably, and return its checksum."""
+        sha256 = tensor_files.checksum(content)
         with self._session.transaction():
             # What is there of it may be damaged, or cut into other parts.
             self._session.run("DELETE FROM tensors WHERE sha256 = %s", (sha256,))
@@ -136,7 +135,7 @@ class DatabaseFiles:
         return sha256
 
     def open(self, sha256: str) -> TensorFile:
-        """A file that is verified now."""
+        """A file that is there; each tensor is verified when it is read."""
         path = self.path(sha256)
         if not path.exists():
             raise self._missing(sha256)
@@ -147,9 +146,15 @@ class DatabaseFiles:
             return TensorFile(self.path(sha256), sha256)
 
     def verify(self, sha256: str) -> None:
-        """Read a file in the database, and raise if it is missing, truncated or altered."""
-        for _ in self._parts(sha256):
-            pass
+        """Read a file in the database, and raise if it is missing, truncated or altered; a copy here
+        that was is removed."""
+        self._content(sha256)
+        copy = self._copied(sha256)
+        if copy.exists():
+            try:
+                TensorFile(copy, sha256).verify()
+            except StoreDamaged:
+                copy.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where a copy is; made now if there is none, and anything to make it from."""
@@ -194,8 +199,7 @@ class DatabaseFiles:
         with tempfile.NamedTemporaryFile(dir=self._cache, prefix=".", delete=False) as copy:
             unfinished = Path(copy.name)
             try:
-                for part in self._parts(sha256):
-                    copy.write(part)
+                copy.write(self._content(sha256))
                 copy.flush()
                 os.chmod(unfinished, 0o444)
                 unfinished.replace(path)
@@ -203,22 +207,22 @@ class DatabaseFiles:
                 unfinished.unlink(missing_ok=True)
                 raise
 
-    def _parts(self, sha256: str) -> Iterator[bytes]:
-        """A file piece by piece; raises at its end if it was not right."""
+    def _content(self, sha256: str) -> bytes:
+        """A whole file, verified."""
         query = "SELECT content FROM tensors WHERE sha256 = %s AND part = %s"
-        digest, number = hashlib.sha256(), 0
-        while part := self._session.run(query, (sha256, number), binary=True):
-            digest.update(part[0][0])
-            yield part[0][0]
-            number += 1
-        found = digest.hexdigest()
-        if not number:
+        parts: list[bytes] = []
+        while part := self._session.run(query, (sha256, len(parts)), binary=True):
+            parts.append(bytes(part[0][0]))
+        if not parts:
             raise self._missing(sha256)
+        content = b"".join(parts)
+        found = tensor_files.checksum(content)
         if found != sha256:
             raise StoreDamaged(
                 f"tensors in the database {self._session.address} were truncated or altered: "
                 f"SHA-256 {found[:12]}… in place of {sha256[:12]}…."
             )
+        return content
 
     def _missing(self, sha256: str) -> StoreDamaged:
         return StoreDamaged(f"the database {self._session.address} has no tensors {sha256[:12]}….")

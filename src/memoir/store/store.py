@@ -165,10 +165,10 @@ class Store:
         return [rows[id] for id in ids]
 
     def tensors(self, row: Row) -> Mapping[str, Tensor]:
-        """The tensors of a row; the file is verified now, and each is read when it is asked for.
+        """The tensors of a row; each is read, and verified, when it is asked for.
 
         Raises:
-            StoreDamaged: the file is missing, truncated or altered.
+            StoreDamaged: the file is missing or truncated, or its header was altered.
         """
         if row.sha256 is None:
             return {}
@@ -194,7 +194,7 @@ class Store:
 
     def entries(self, commit: str | None = None) -> list[Entry]:
         """Every edit made on the way to a commit, by default the tip, in order; the files of those in
-        force are verified."""
+        force are looked for."""
         history = self.history
         commit = commit or history.tip()
         live, made = set(history.live(commit)), history.made(commit)

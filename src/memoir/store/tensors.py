@@ -1,21 +1,25 @@
-"""Tensor files: written whole or not at all, verified when they are found, read tensor by tensor.
+"""Tensor files: written whole or not at all, and no tensor is read without being verified.
 
-A store may hold tens of thousands of edits, more than memory does. So a file is checked once, and
-afterwards only the tensors that somebody asks for are read from it.
+A store may hold tens of thousands of edits, more than memory does, and opening it must not read what
+nobody asks for. So a file is named by the SHA-256 of its header, and the header holds that of each
+tensor: reading a tensor verifies the header and that tensor, and nothing else is touched. Files made
+before headers had checksums are named by the SHA-256 of all their bytes, and verified whole.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from memoir.errors import StoreDamaged, StoreError, StoreFull
@@ -24,21 +28,63 @@ UNFINISHED = ".unfinished"
 """Suffix of a file being written; one found later belongs to a process that died."""
 
 
+CHECKSUMS = "sha256"
+"""Key of a header's metadata: the SHA-256 of each tensor's bytes by its name, as JSON."""
+
+_LENGTH = 8
+"""Bytes before a header, which say how long it is."""
+
+
+class _Header(NamedTuple):
+    """What a file says of its tensors.
+
+    Attributes:
+        end: by name, where its bytes end, counted from the header.
+        checksums: by name, the SHA-256 of its bytes; None in a file of the older kind.
+    """
+
+    end: dict[str, int]
+    checksums: dict[str, str] | None
+
+    @classmethod
+    def parsed(cls, header: bytes) -> _Header:
+        """Of a safetensors file's first bytes."""
+        tensors = json.loads(header[_LENGTH:])
+        checksums = tensors.pop("__metadata__", {}).get(CHECKSUMS)
+        end = {name: each["data_offsets"][1] for name, each in tensors.items()}
+        return cls(end, None if checksums is None else json.loads(checksums))
+
+
 def serialized(tensors: Mapping[str, Tensor]) -> bytes:
-    """Tensors as a safetensors file's content."""
-    return safetensors.torch.save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    )
+    """Tensors as a safetensors file's content, with their checksums."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    checksums = {name: _digest(plain[name]) for name in sorted(plain)}
+    return safetensors.torch.save(plain, {CHECKSUMS: json.dumps(checksums)})
+
+
+def checksum(content: bytes) -> str:
+    """What a file of this content is named: the SHA-256 of its header, if that holds those of all
+    tensors and they are right; otherwise of everything."""
+    header = content[: _LENGTH + int.from_bytes(content[:_LENGTH], "little")]
+    try:
+        found = {
+            name: hashlib.sha256(tensor["data"]).hexdigest()
+            for name, tensor in safetensors.deserialize(content)
+        }
+        right = found == _Header.parsed(header).checksums
+    except (safetensors.SafetensorError, ValueError):
+        right = False
+    return hashlib.sha256(header if right else content).hexdigest()
 
 
 def store(folder: Path, content: bytes) -> str:
-    """Write a file durably, named by its SHA-256, and return that.
+    """Write a file durably, named by its checksum, and return that.
 
     Raises:
         StoreFull: the disk took no more; no file is left behind.
         StoreError: this user may not write there.
     """
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = checksum(content)
     path = folder / f"{sha256}.safetensors"
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
@@ -56,7 +102,7 @@ def store(folder: Path, content: bytes) -> str:
 
 
 class TensorFile(Mapping[str, Tensor]):
-    """The tensors of a file written by :func:`store`; each is read whenever it is asked for.
+    """The tensors of a file written by :func:`store`; each is read, and verified, when it is asked for.
 
     Nothing of them stays in memory here, and no file stays open.
 
@@ -65,25 +111,27 @@ class TensorFile(Mapping[str, Tensor]):
         sha256: what :func:`store` returned.
 
     Raises:
-        StoreDamaged: it is missing, or its bytes are not those that were written; later also when
-            a tensor is asked for and the file has gone or was cut.
+        StoreDamaged: it is missing, its length is wrong, or its header is not the one that was
+            written; later, when a tensor is asked for, also if that is not what was written.
     """
 
-    __slots__ = ("_names", "_path")
+    __slots__ = ("_names", "_path", "_sha256")
 
     def __init__(self, path: Path, sha256: str) -> None:
         self._path = path
-        _verify(path, sha256)
-        with self._open() as file:
-            # All edits of a store use the same few names: let them share these.
-            self._names = tuple(map(sys.intern, file.keys()))
+        self._sha256 = sha256
+        # All edits of a store use the same few names: let them share these.
+        self._names = tuple(map(sys.intern, self._header().end))
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._names:
             raise KeyError(name)
+        checksums = self._header().checksums
         with self._open() as file:
             # A copy: what is mapped changes with the file, and dies with it.
             copy: Tensor = file.get_tensor(name).clone()
+        if checksums is not None and _digest(copy) != checksums[name]:
+            raise StoreDamaged(f"{self._path} was altered: '{name}' is not what was written.")
         return copy
 
     def __contains__(self, name: object) -> bool:
@@ -94,6 +142,40 @@ class TensorFile(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def verify(self) -> None:
+        """Read everything.
+
+        Raises:
+            StoreDamaged: a tensor is not what was written.
+        """
+        for _ in self.values():
+            pass
+
+    def _header(self) -> _Header:
+        """The file's header, which is the one that was written."""
+        try:
+            with self._path.open("rb") as file:
+                length = file.read(_LENGTH)
+                size = os.fstat(file.fileno()).st_size
+                header = length + file.read(min(int.from_bytes(length, "little"), size))
+                found = hashlib.sha256(header).hexdigest()
+                if found != self._sha256:  # then it is of the older kind, or wrong
+                    found = hashlib.sha256(header + file.read()).hexdigest()
+        except OSError as error:
+            raise _unreadable(self._path, error.strerror or str(error)) from error
+        if found != self._sha256:
+            raise StoreDamaged(
+                f"{self._path} was truncated or altered: SHA-256 {found[:12]}… in place of "
+                f"{self._sha256[:12]}…."
+            )
+        parsed = _Header.parsed(header)
+        written = len(header) + max(parsed.end.values(), default=0)
+        if size != written:
+            raise StoreDamaged(
+                f"{self._path} was truncated or altered: {size:,} bytes in place of {written:,}."
+            )
+        return parsed
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -108,16 +190,9 @@ class TensorFile(Mapping[str, Tensor]):
             raise _unreadable(self._path, str(error)) from error
 
 
-def _verify(path: Path, sha256: str) -> None:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise StoreDamaged(
-            f"{path} was truncated or altered: SHA-256 {found[:12]}… in place of {sha256[:12]}…."
-        )
+def _digest(tensor: Tensor) -> str:
+    """SHA-256 of a contiguous tensor's bytes."""
+    return hashlib.sha256(tensor.reshape(-1).view(torch.uint8).numpy().data).hexdigest()
 
 
 def _unreadable(path: Path, why: str) -> StoreDamaged:

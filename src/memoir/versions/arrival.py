@@ -7,7 +7,6 @@ settle.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import safetensors
 
 from memoir.errors import BadInput, BadTransfer, StoreError, WrongModel
 from memoir.store import History, Row, Store, short
+from memoir.store import tensors as tensor_files
 from memoir.store.rows import HEAD
 from memoir.store.store import checked_name
 from memoir.versions.pack import Pack
@@ -205,7 +205,7 @@ def _check_state(arrival: Arrival, history: History) -> None:
 
 def _check_file(arrival: Arrival, sha256: str) -> None:
     content = arrival.content(sha256)
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if tensor_files.checksum(content) != sha256:
         raise _altered(arrival, sha256)
     try:
         safetensors.deserialize(content)

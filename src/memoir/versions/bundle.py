@@ -82,7 +82,7 @@ def export(store: Store, file: Path, ref: str = HEAD) -> Manifest:
     if settings is None:
         raise BadInput(f"'{ref}' is bound to no model yet; make edits first.")
     for sha256 in pack.files:
-        tensor_files.TensorFile(store.file(sha256), sha256)  # verified before anything is written
+        store.files.open(sha256).verify()  # before anything is written
     rows = written(pack)
     manifest = Manifest(
         FORMAT,

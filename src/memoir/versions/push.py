@@ -14,7 +14,6 @@ from pathlib import Path
 
 from memoir.errors import PushRejected, RemoteUnavailable, UnknownName, WrongModel
 from memoir.store import History, Store, short
-from memoir.store import tensors as tensor_files
 from memoir.versions.pack import Pack, packed, written
 from memoir.versions.remote import (
     FORMAT,
@@ -112,7 +111,7 @@ def _identity(store: Store, tip: str, remote: Remote, refs: Refs) -> dict[str, s
 def _files(store: Store, pack: Pack) -> dict[str, Path | bytes]:
     """The tensor files of a pack, each verified, by their paths on a remote."""
     for sha256 in pack.files:
-        tensor_files.TensorFile(store.file(sha256), sha256)
+        store.files.open(sha256).verify()
     return {tensors_path(sha256): store.file(sha256) for sha256 in pack.files}
 
 
