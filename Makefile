@@ -35,6 +35,7 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 		$(BIN)/memoir bench run $$plan --results benchmarks/results || exit 1; done
 	$(BIN)/python benchmarks/routing.py
 	$(BIN)/python benchmarks/conflicts.py
+	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/tables.py

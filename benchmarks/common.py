@@ -15,14 +15,20 @@ HERE = Path(__file__).parent
 WORK = HERE / ".work"
 
 
-def parser(about: str) -> argparse.ArgumentParser:
-    """A parser that knows the options of every measuring script."""
+def parser(about: str, data: bool = True) -> argparse.ArgumentParser:
+    """A parser that knows the options of every measuring script.
+
+    Args:
+        about: what it measures.
+        data: whether it needs public data sets.
+    """
     made = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument(
-        "--data-dir", type=Path, help="folder of public data sets [default: $MEMOIR_DATA]"
-    )
+    if data:
+        made.add_argument(
+            "--data-dir", type=Path, help="folder of public data sets [default: $MEMOIR_DATA]"
+        )
     made.add_argument(
         "--out", type=Path, help="folder of the result file [default: benchmarks/results]"
     )
@@ -33,11 +39,12 @@ def parser(about: str) -> argparse.ArgumentParser:
 
 
 def parsed(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """The command line, with both folders filled in."""
+    """The command line, with its folders filled in."""
     args = made.parse_args()
     if args.quick and args.out is None:
         made.error("--quick measures nothing of use: name another folder for it with --out")
-    args.data_dir = named_folder(args.data_dir)
+    if hasattr(args, "data_dir"):
+        args.data_dir = named_folder(args.data_dir)
     args.out = args.out or HERE / "results"
     return args
 

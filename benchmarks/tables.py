@@ -17,6 +17,7 @@ from typing import Any
 from common import read
 from conflicts_table import conflicts
 from cost_tables import draw_size, size, speed
+from history_table import history
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
 from routing_table import routing
@@ -28,6 +29,7 @@ ROUTING = RESULTS / "routing.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
 CONFLICTS = RESULTS / "conflicts.json"
+HISTORY = RESULTS / "history.json"
 SIZE_PICTURE = DOCS / "images" / "size.svg"
 METHODS = "methods"
 """The plan in which every method meets the same edits."""
@@ -85,12 +87,13 @@ def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
     commands = ["python benchmarks/pairs.py"]
     commands += [_run(plan) for plan in plans if plan.stem != METHODS]
     commands += [
-        f"python benchmarks/{name}.py" for name in ("routing", "conflicts", "speed", "size")
+        f"python benchmarks/{name}.py"
+        for name in ("routing", "conflicts", "history", "speed", "size")
     ]
     picture = str(SIZE_PICTURE.relative_to(DOCS))
     costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
     head = BENCHMARKS + WRITTEN.format(commands="\n".join(commands))
-    found = conflicts(read(CONFLICTS))
+    found = [*conflicts(read(CONFLICTS)), *history(read(HISTORY))]
     return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *found, *costs])
 
 
@@ -107,9 +110,8 @@ def _run(plan: Path) -> str:
 
 def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Result files of the runs with these names."""
-    files = [
-        path for path in RESULTS.glob("*.json") if path not in (ROUTING, CONFLICTS, SPEED, SIZE)
-    ]
+    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE)
+    files = [path for path in RESULTS.glob("*.json") if path not in others]
     return read_results(sorted(path for path in files if wanted(path.name)))
 
 
