@@ -118,7 +118,7 @@ def opened(folder: str, commit: str | None = None) -> tuple[float, int]:
 
 
 def _open(folder: str, commit: str | None) -> tuple[float, int]:
-    """Seconds until the keys of all edits in force are in memory, and how much more memory is resident."""
+    """Seconds until the keys of all edits in force are in memory, and the memory that takes."""
     Store(folder).close()  # what is imported at the first opening does not count
     before, start = resident(), time.perf_counter()
     store = Store(folder)
