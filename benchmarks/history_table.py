@@ -25,8 +25,9 @@ def history(result: dict[str, Any]) -> list[str]:
         "## Cost of a long history",
         "",
         "`python benchmarks/history.py`: one edit to a commit, of the size that an edit of "
-        f"SmolLM2-135M has ({kilobytes} on disk with its row and commit). No model runs: these are the store's own seconds. Opening reads the keys of all edits in force "
-        "and none of their values; the older state is that in the middle, with half of the edits.",
+        f"SmolLM2-135M has ({kilobytes} on disk with its row and commit). No model runs: these are "
+        "the store's own seconds. Opening reads the keys of all edits in force and none of their "
+        "values; the older state is that in the middle, with half of the edits.",
         "",
         "| edits | " + " | ".join(COLUMNS.values()) + " | in memory | on disk |",
         "|---:|" + "---:|" * (len(COLUMNS) + 2),
