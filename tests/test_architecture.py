@@ -37,9 +37,10 @@ FLOORS = {
     "versions": 5,
     "demo": 5,
     "bench": 5,
-    "cli": 6,
+    "server": 6,
+    "cli": 7,
     "__init__": 6,
-    "__main__": 7,
+    "__main__": 8,
 }
 NEVER_TOGETHER = {
     **{"core": "host", "host": "core"},

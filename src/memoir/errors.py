@@ -15,6 +15,8 @@
     ├── MissingExtra          an optional dependency is not installed
     ├── SigningFailed         no signature could be made or looked at
     ├── NotMergeable          edits that no change of the model's weights can say
+    ├── NotServable           a method whose edits cannot be told apart within a batch
+    ├── ServerBusy            too many questions wait already
     ├── RunError              a benchmark run could not go on; its finished records stay
     │   ├── OtherRun          the run file belongs to another protocol or plan
     │   ├── RunBusy           another process is at work on the same run
@@ -139,6 +141,22 @@ class RunFull(RunError):
 
 class RunDamaged(RunError):
     """A line of a run file is no row; the message names it."""
+
+
+class NotServable(MemoirError):
+    """A method that does not decide prompt by prompt, so that one batch cannot hold several states."""
+
+
+class ServerBusy(MemoirError):
+    """Too many questions wait already.
+
+    Attributes:
+        retry_after: seconds after which it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StoreError(MemoirError):

@@ -1,0 +1,1 @@
+"""An edited model served live: OpenAI's interface, edits over HTTP, and a page to watch it."""
