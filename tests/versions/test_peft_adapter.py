@@ -141,8 +141,8 @@ def test_every_method_beside_the_model_can_be_exported(
     case = make(method=method, **METHODS[method])
     model = case.load()
     check_answers(case, model)
-    model.load_adapter(str(case.folder), "again")
-    model.set_adapter("again")
+    model.load_adapter(str(case.folder), "memoir")
+    model.set_adapter("memoir")
     check_answers(case, model)
 
 
@@ -254,6 +254,33 @@ def test_a_model_in_half_precision(make: Callable[..., Case]) -> None:
         model.to(torch.bfloat16)
     with pytest.raises(BadInput, match="the edits of the adapter 'default' are not in force"):
         logits(model)
+
+
+def test_a_model_that_is_moved_takes_its_edits_along(
+    make: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = make()
+    model = case.load()
+    folded: list[str] = []
+    fold = model.base_model._folded
+    monkeypatch.setattr(
+        model.base_model,
+        "_folded",
+        lambda name, carried: folded.append(name) or fold(name, carried),
+    )
+    model.to("cpu")
+    assert folded == ["default"]
+    assert same(logits(model), logits(case.editor.model))
+
+
+def test_disabling_twice_is_undone_twice(make: Callable[..., Case]) -> None:
+    case = make(method="lora_routed")
+    model, base = case.load(), logits(case.base())
+    with model.disable_adapter():
+        with model.disable_adapter():
+            assert same(logits(model), base)
+        assert same(logits(model), base)
+    assert same(logits(model), logits(case.editor.model))
 
 
 def test_a_model_that_was_put_on_the_cpu_whole(make: Callable[..., Case]) -> None:
@@ -373,7 +400,7 @@ def test_another_adapter_in_the_model_is_refused(make: Callable[..., Case]) -> N
         with pytest.raises(BadInput, match=expected):
             PeftModel.from_pretrained(model, str(case.folder))
     with pytest.raises(ValueError, match="Cannot combine adapters with different peft types"):
-        case.load().add_adapter("lora", LoraConfig(target_modules=["q_proj"]))
+        case.load().add_adapter("tuned", LoraConfig(target_modules=["q_proj"]))
 
 
 SPLIT = {

@@ -46,6 +46,7 @@ class Adapters(nn.Module, BaseTunerLayer):
     """
 
     other_param_names: tuple[str, ...] = ("carried",)
+    base_layer: None = None  # no layer of the model is wrapped
 
     def __init__(self, active: str) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class Adapters(nn.Module, BaseTunerLayer):
 class EditsTuner(BaseTuner):
     """The model with adapters of edits; PEFT makes it and asks it."""
 
-    prefix = "memoir_"
+    prefix = "@"  # no parameter's name has it, and no adapter's name is a part of it
     tuner_layer_cls = Adapters
 
     def __init__(
