@@ -12,7 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 from accelerate import dispatch_model
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel, get_peft_model
 from tokenizers import normalizers
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, TextIteratorStreamer
@@ -160,6 +160,12 @@ def test_a_change_of_weights_is_no_adapter(tmp_path: Path, method: str) -> None:
         "write the edited model as a checkpoint with memoir merge-weights."
     )
     assert not (tmp_path / "adapter").exists()
+
+
+def test_peft_finds_the_model_by_itself(make: Callable[..., Case]) -> None:
+    case = make()
+    model = AutoPeftModelForCausalLM.from_pretrained(str(case.folder))
+    assert same(logits(model), logits(case.editor.model))
 
 
 def test_a_text_is_streamed_from_another_thread(make: Callable[..., Case]) -> None:
@@ -401,6 +407,21 @@ def test_another_adapter_in_the_model_is_refused(make: Callable[..., Case]) -> N
             PeftModel.from_pretrained(model, str(case.folder))
     with pytest.raises(ValueError, match="Cannot combine adapters with different peft types"):
         case.load().add_adapter("tuned", LoraConfig(target_modules=["q_proj"]))
+
+
+def test_a_model_with_an_editor_at_work_is_refused(make: Callable[..., Case]) -> None:
+    case = make()
+    with pytest.raises(BadInput, match="an editor is at work on this LlamaForCausalLM"):
+        PeftModel.from_pretrained(case.editor.model, str(case.folder))
+    case.editor.close()
+    model = PeftModel.from_pretrained(case.editor.model, str(case.folder))
+    assert same(logits(model), logits(case.load()))
+
+
+def test_a_model_that_peft_does_not_hold_is_refused(make: Callable[..., Case]) -> None:
+    case = make()
+    with pytest.raises(ValueError, match="it uses shared state stored on the tuner"):
+        case.base().load_adapter(str(case.folder))
 
 
 SPLIT = {

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from memoir.errors import BadInput
@@ -178,6 +178,11 @@ class Scoped:
         # A bound method, so that a deep copy of the model generates with the copy.
         generate.__doc__ = type(self._host.model).generate.__doc__
         self._host.model.generate = MethodType(generate, self._host.model)
+
+
+def is_attached(model: nn.Module) -> bool:
+    """Whether anything is attached to a model."""
+    return getattr(vars(model).get("generate"), "__module__", None) == __name__
 
 
 def _rank(embedded: Tensor, attention: Tensor | None, before: int) -> Int[Tensor, "batch seq"]:

@@ -8,16 +8,22 @@ from torch import nn
 
 from memoir.errors import BadInput, ModelUnavailable
 from memoir.host.offload import refuse_offloaded
+from memoir.host.scoped import is_attached
 
 
 def refuse_unfit(model: nn.Module) -> None:
     """Make sure that edits can be loaded into a model.
 
     Raises:
-        BadInput: an adapter is in it, of edits or of another kind.
+        BadInput: an adapter is in it, of edits or of another kind, or an editor is at work on it.
         ModelUnavailable: a part of it is offloaded.
     """
     _refuse_others(model)
+    if is_attached(model):
+        raise BadInput(
+            f"an editor is at work on this {type(model).__name__}, and its edits and the adapter's may "
+            "answer one prompt. Close the editor, or load the adapter into a model of its own."
+        )
     refuse_offloaded(model)
     _refuse_dispatched(model)
 

@@ -62,6 +62,7 @@ class EditsTuner(BaseTuner):
 
     prefix = "@"  # no parameter's name has it, and no adapter's name is a part of it
     tuner_layer_cls = Adapters
+    uses_shared_state = True  # so PEFT refuses to put adapters into a model that it does not hold
 
     def __init__(
         self, model: nn.Module, peft_config: Any, adapter_name: str, *args: Any, **kwargs: Any

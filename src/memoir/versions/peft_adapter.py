@@ -20,6 +20,19 @@ from memoir.store.rows import HEAD
 WEIGHTS = "adapter_model.safetensors"
 """Where PEFT looks for tensors."""
 
+CARD = """# Edits of a language model
+
+An adapter for the library PEFT, written by memoir (`pip install memoir-edit`):
+
+```python
+import memoir.peft  # PEFT knows adapters of edits from now on
+from peft import PeftModel
+
+model = PeftModel.from_pretrained(model, "THIS FOLDER")
+```
+"""
+"""The adapter's README.md: without the import, PEFT says no more than ``KeyError: 'MEMOIR'``."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -82,6 +95,7 @@ def write(
     with new_folder(Path(folder), "PEFT adapter") as unfinished:
         safetensors.torch.save_file(carried.tensors, unfinished / WEIGHTS, {"format": "pt"})
         config.save_pretrained(str(unfinished))
+        (unfinished / "README.md").write_text(CARD, encoding="utf-8")
     return Written(Path(folder), commit, len(rows), settings.body["identity"])
 
 
