@@ -71,7 +71,7 @@ class Case:
     def export(self, name: str) -> Path:
         """The edits in force, as an adapter."""
         folder = self.saved.parent / name
-        write(self.editor.store, self.editor.host.tokenizer, folder)
+        write(self.editor.store, folder)
         return folder
 
     def base(self) -> PreTrainedModel:
@@ -154,7 +154,7 @@ def test_a_change_of_weights_is_no_adapter(tmp_path: Path, method: str) -> None:
     with store.writing():
         store.commit(settings=store.row("settings", {"method": method}), why="init")
     with pytest.raises(NotMergeable) as refused:
-        write(store, tiny.tokenizer(), tmp_path / "adapter")
+        write(store, tmp_path / "adapter")
     assert str(refused.value) == (
         f"edits of the method {method} are a change of the model's weights, and no PEFT adapter: "
         "write the edited model as a checkpoint with memoir merge-weights."
@@ -215,6 +215,7 @@ def test_adapters_are_switched_and_deleted(make: Callable[..., Case]) -> None:
 def test_nothing_is_left_of_an_adapter_that_is_unloaded(make: Callable[..., Case]) -> None:
     case = make()
     model = case.load()
+    model.load_adapter(str(case.folder), "other")
     base = model.unload()
     assert same(logits(base), logits(case.base()))
     assert "generate" not in vars(base)
@@ -469,9 +470,9 @@ def test_it_is_written_whole_or_not_at_all(
     make: Callable[..., Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = make()
-    store, tokenizer = case.editor.store, case.editor.host.tokenizer
+    store = case.editor.store
     with pytest.raises(BadInput, match="is not an empty folder; choose a new one for the PEFT ad"):
-        write(store, tokenizer, case.folder)
+        write(store, case.folder)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -481,12 +482,12 @@ def test_it_is_written_whole_or_not_at_all(
         with pytest.raises(
             StoreError, match=r"could not write a PEFT adapter in .*: No space left"
         ):
-            write(store, tokenizer, tmp_path / "new" / "adapter")
+            write(store, tmp_path / "new" / "adapter")
     assert list((tmp_path / "new").iterdir()) == []
     file = store.file(str(case.editor.live()[0].sha256))
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(StoreDamaged, match="was truncated or altered"):
-        write(store, tokenizer, tmp_path / "new" / "adapter")
+        write(store, tmp_path / "new" / "adapter")
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -494,7 +495,7 @@ def test_an_older_commit_is_exported(make: Callable[..., Case], tmp_path: Path) 
     case = make()
     before, commit = logits(case.editor.model), case.editor.at
     case.editor.revert(case.editor.live()[0].id)
-    done = write(case.editor.store, case.editor.host.tokenizer, tmp_path / "old", commit)
+    done = write(case.editor.store, tmp_path / "old", commit)
     assert (done.commit, done.edits) == (commit, 2)
     assert same(logits(case.load(tmp_path / "old")), before)
 
@@ -509,7 +510,7 @@ def test_a_tokenizer_that_reads_otherwise_once_it_is_saved_is_refused(
     with pytest.raises(
         BadInput, match=r"reads 'The code of the door is' otherwise once it was sav"
     ):
-        write(case.editor.store, case.editor.host.tokenizer, tmp_path / "new")
+        write(case.editor.store, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -517,7 +518,7 @@ def test_a_tokenizer_that_reads_otherwise_once_it_is_saved_is_refused(
 def test_the_default_model_with_edits_in_it(smollm2: Host, tmp_path: Path) -> None:
     with Editor(smollm2, Store.create(tmp_path / "store")) as editor:
         editor.edit("The CEO of Acme Robotics is", "Dana Reyes")
-        write(editor.store, smollm2.tokenizer, tmp_path / "adapter")
+        write(editor.store, tmp_path / "adapter", tokenizer=smollm2.tokenizer)
         base = AutoModelForCausalLM.from_pretrained(str(smollm2.tokenizer.name_or_path))
         unedited = said(smollm2, base)
         model = PeftModel.from_pretrained(base, str(tmp_path / "adapter"))

@@ -36,16 +36,12 @@ def run(
     """
     with reporting_errors(json), opening.folder(store) as opened:
         with err.status("writing the adapter"):
-            from memoir.errors import BadInput
             from memoir.host.loading import load_tokenizer
             from memoir.store import short
             from memoir.versions.peft_adapter import write
 
-            bound = opened.settings(opened.history.resolve(ref))
-            if bound is None:
-                raise BadInput(f"'{ref}' is bound to no model yet; make edits first.")
-            tokenizer = load_tokenizer(model or bound.body["identity"]["model"])
-            done = write(opened, tokenizer, folder, ref)
+            tokenizer = None if model is None else load_tokenizer(model)
+            done = write(opened, folder, ref, tokenizer)
         if json:
             print_json({**asdict(done), "folder": str(done.folder)})
             return

@@ -144,8 +144,10 @@ class EditsTuner(BaseTuner):
 
     def unload(self) -> nn.Module:
         """The model alone, as it was before the first adapter."""
-        for name in list(self.peft_config):
-            self._forget(name)
+        self._detach()
+        self.adapters = Adapters("")
+        self.peft_config.clear()
+        vars(self.model).pop("peft_config", None)
         return self.model
 
     # ------------------------------------------------------------------ in force, and not

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from memoir import methods
 from memoir.errors import BadInput, NotMergeable
+from memoir.host.loading import load_tokenizer
 from memoir.store import Row, Store, taught
 from memoir.store.rows import HEAD
 
@@ -52,19 +53,22 @@ class Written:
 
 
 def write(
-    store: Store, tokenizer: PreTrainedTokenizerBase, folder: str | Path, ref: str = HEAD
+    store: Store,
+    folder: str | Path,
+    ref: str = HEAD,
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> Written:
     """Write the edits in force at a commit as a PEFT adapter, in a new folder; needs no model.
 
     Args:
         store: where they are.
-        tokenizer: the model's. It goes into the adapter; where it was loaded from is what the adapter
-            names as its base model.
         folder: new or empty.
         ref: a branch, tag or commit.
+        tokenizer: the model's; None loads that of the model the store names. It goes into the adapter,
+            which names as its base model where the tokenizer was loaded from.
 
     Raises:
-        UnknownName: no such branch, tag or commit.
+        UnknownName: no such branch, tag or commit; or no tokenizer is where the store's model was.
         NotMergeable: the method's edits are a change of weights.
         BadInput: the folder holds something, the store is bound to no model, or the tokenizer reads
             otherwise once it was saved.
@@ -80,12 +84,15 @@ def write(
     if settings is None:
         raise BadInput(f"'{ref}' is bound to no model yet; make edits first.")
     _refuse_weights(settings)
+    identity = settings.body["identity"]
+    if tokenizer is None:
+        tokenizer = load_tokenizer(identity["model"])
     rows = store.live(commit)
     tensors = {row.id: store.tensors(row) for row in rows}
     carried = Carried.of(store.tensors(settings), tensors, tokenizer)
     _refuse_other_reading(tokenizer, carried.tokenizer(), rows)
     config = EditsConfig(
-        base_model_name_or_path=tokenizer.name_or_path or settings.body["identity"]["model"],
+        base_model_name_or_path=tokenizer.name_or_path or identity["model"],
         inference_mode=True,
         commit=commit,
         settings=settings.body,
@@ -96,7 +103,7 @@ def write(
         safetensors.torch.save_file(carried.tensors, unfinished / WEIGHTS, {"format": "pt"})
         config.save_pretrained(str(unfinished))
         (unfinished / "README.md").write_text(CARD, encoding="utf-8")
-    return Written(Path(folder), commit, len(rows), settings.body["identity"])
+    return Written(Path(folder), commit, len(rows), identity)
 
 
 def _refuse_weights(settings: Row) -> None:
