@@ -17,7 +17,19 @@ from memoir.store import short
 VERBS = [
     *("fetch-model", "init", "calibrate", "edit", "ask", "check", "blame", "merge-weights"),
     *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
-    *("export", "import", "push", "pull", "sign", "verify", "fsck", "gc", "config", "watch"),
+    *(
+        "export",
+        "export-peft",
+        "import",
+        "push",
+        "pull",
+        "sign",
+        "verify",
+        "fsck",
+        "gc",
+        "config",
+        "watch",
+    ),
     *("methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"
