@@ -104,7 +104,8 @@ class Fold:
         rows = self.store.log.get(history.edits(steps))
         for id in steps:
             for edit in nodes[id].remove:
-                self.drop(edit)
+                if edit in self.live:  # a commit from elsewhere may remove what is not in force
+                    self.drop(edit)
             for edit in nodes[id].add:
                 self.take(rows[edit])
         self.at = target

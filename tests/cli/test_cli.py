@@ -357,6 +357,11 @@ def test_ask_with_edits_off_gives_no_evidence(edited: tuple[Command, list[str]])
     assert "edits were off" in memoir("ask", FACTS[0][0], "--off").stdout
 
 
+def test_ask_says_that_a_method_without_a_router_decides_nothing(memoir: Command) -> None:
+    memoir("init", "--method", "none")
+    assert "with this method edits act on every prompt" in memoir("ask", FACTS[0][0]).stdout
+
+
 def test_ask_in_a_chat_differs_from_a_bare_prompt(store: Command) -> None:
     (bare,) = strict(store("ask", "Who?", "--json").stdout)
     (chat,) = strict(store("ask", "--chat", "Who?", "--json").stdout)
