@@ -34,6 +34,7 @@ FLOORS = {
     "fold": 4,
     "committing": 4,
     "editor": 4,
+    "peft": 5,
     "versions": 5,
     "demo": 5,
     "bench": 5,

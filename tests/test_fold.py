@@ -44,3 +44,15 @@ def test_a_new_edit_is_taken_from_the_store_like_an_old_one(
     assert {name: each.tolist() for name, each in new.items()} == {
         name: each.tolist() for name, each in old.items()
     }
+
+
+def test_a_commit_that_removes_what_is_not_in_force_removes_nothing(
+    make_editor: MakeEditor,
+) -> None:
+    editor = make_editor(**EASY)
+    receipt = editor.edit("The CEO of Acme is", "Dana")
+    with editor.store.writing():  # as a commit from elsewhere may, see History.live
+        editor.store.commit(remove=["ab" * 32])
+    editor.refresh()
+    assert [row.id for row in editor.live()] == [receipt.id]
+    assert editor.at == editor.store.history.tip()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from memoir.errors import EditRefused, StoreError
 from memoir.fold import Fold
-from memoir.methods.base import Change
+from memoir.methods.base import Change, Method
 from memoir.store import Row, taught
 from memoir.types import Edit, Note, Progress, Receipt, no_progress
 
@@ -36,6 +36,13 @@ class _Written(NamedTuple):
     change: Change
     row: Row
     seconds: float
+
+
+class _Ahead(NamedTuple):
+    """Groups of edits that were fitted before anybody was kept from writing."""
+
+    method: Method
+    fitted: list[list[Change | EditRefused]]
 
 
 class Committer:
@@ -69,8 +76,9 @@ class Committer:
 
     def teach(self, edits: Sequence[Edit], note: Note | None) -> list[Receipt | EditRefused]:
         """Fit edits side by side and commit those that are not refused."""
+        ahead = self._ahead([edits])
         with self.changing():
-            fitted = self._fold.method.fit(edits)
+            (fitted,) = self._fits([edits], ahead)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
             receipts: Iterator[Receipt] = iter(())
             if written:
@@ -106,12 +114,13 @@ class Committer:
         Raises:
             EditRefused: the first edit that was refused, with its ``place``.
         """
+        ahead = self._ahead(teach, progress)
         with self.changing(), self._all_or_nothing():
             for id in remove:
                 self._fold.drop(id)
             for row in add:
                 self._fold.take(row)
-            written = self._fitted(teach, progress)
+            written = self._taken(self._fits(teach, ahead, progress))
             rows = [*add, *(each.row for each in written)]
             commit = self._commit(rows, note, remove, parents, why)
         return Changed(commit, [self._receipt(each, commit) for each in written])
@@ -125,13 +134,36 @@ class Committer:
             self._fold.reload()
             raise
 
-    def _fitted(self, groups: Sequence[Sequence[Edit]], progress: Progress) -> list[_Written]:
-        """Edits that are in force, each group fitted on top of those before, and not committed."""
+    def _ahead(
+        self, groups: Sequence[Sequence[Edit]], progress: Progress = no_progress
+    ) -> _Ahead | None:
+        """Edits fitted while others may go on writing, if fitting depends on no other edit."""
+        method = self._fold.method
+        if not (method.edits_apart and self._fold.follows):
+            return None
+        ahead = _Ahead(method, [])
+        for fitted in _fitted(method, groups, progress):
+            ahead.fitted.append(fitted)
+            if any(isinstance(each, EditRefused) for each in fitted):
+                break  # where all are one change there will be none
+        return ahead
+
+    def _fits(
+        self,
+        groups: Sequence[Sequence[Edit]],
+        ahead: _Ahead | None,
+        progress: Progress = no_progress,
+    ) -> Iterable[list[Change | EditRefused]]:
+        """Each group fitted: ahead, or now, when it is asked for."""
+        if ahead is not None and ahead.method is self._fold.method:  # with the same settings still
+            return ahead.fitted
+        return _fitted(self._fold.method, groups, progress)
+
+    def _taken(self, fits: Iterable[list[Change | EditRefused]]) -> list[_Written]:
+        """Edits that are in force, and not committed; a group may be fitted on top of those before."""
         done: list[_Written] = []
-        total = sum(map(len, groups))
-        for group in groups:
-            progress("editing", len(done), total)
-            for change in self._fold.method.fit(group):
+        for fitted in fits:
+            for change in fitted:
                 if isinstance(change, EditRefused):
                     change.place = len(done)
                     raise change
@@ -179,6 +211,17 @@ class Committer:
             {**change.seconds, "write": written.seconds},
             commit.id,
         )
+
+
+def _fitted(
+    method: Method, groups: Sequence[Sequence[Edit]], progress: Progress
+) -> Iterator[list[Change | EditRefused]]:
+    """Each group fitted on the state there is when it is asked for."""
+    done, total = 0, sum(map(len, groups))
+    for group in groups:
+        progress("editing", done, total)
+        yield method.fit(group)
+        done += len(group)
 
 
 def _described(rows: Sequence[Row], remove: Sequence[str]) -> str:

@@ -7,8 +7,11 @@ step: take one more edit in. So two processes that look at the same commit behav
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+
+from torch import Tensor
 
 from memoir import methods
 from memoir.errors import StoreDamaged, StoreError, WrongModel
@@ -101,7 +104,8 @@ class Fold:
         rows = self.store.log.get(history.edits(steps))
         for id in steps:
             for edit in nodes[id].remove:
-                self.drop(edit)
+                if edit in self.live:  # a commit from elsewhere may remove what is not in force
+                    self.drop(edit)
             for edit in nodes[id].add:
                 self.take(rows[edit])
         self.at = target
@@ -136,17 +140,8 @@ class Fold:
             self.method.close()
         if bound.body["site"] != self.host.site.path:  # calibrated anew since
             self.host = self.host.at(bound.body["site"])
-        self._check_model(bound.body["identity"])
-        method = methods.get(bound.body["method"])
-        try:
-            config = method.Config(**bound.body["config"])
-        except TypeError as error:
-            raise StoreError(
-                f"the store {self.store.folder} has settings of another version of memoir ({error}). "
-                "Open it with the version that made it, or teach its edits to a new store."
-            ) from error
         tensors = dict(self.store.tensors(bound))
-        self.method = method(self.host, Prepared(config, tensors, bound.body["evidence"]))
+        self.method = unedited(self.host, bound.body, tensors, f"the store {self.store.folder}")
         self.live, self.damaged = {}, {}
         for row in self.store.live(target):
             # An edit that was taken back leaves no trace, so it need not be read at all.
@@ -159,13 +154,52 @@ class Fold:
                 stacklevel=5,
             )
 
-    def _check_model(self, expected: dict[str, str]) -> None:
-        found = self.host.identity()
-        if found["hash"] == expected["hash"]:
-            return
-        raise WrongModel(
-            f"the store {self.store.folder} was made for {expected['model']} in "
-            f"{expected['dtype']} (weights {expected['hash'][:12]}), but this is {found['model']} "
-            f"in {found['dtype']} (weights {found['hash'][:12]}). Open it with that model, or make "
-            "a new store for this one."
-        )
+
+def unedited(
+    host: Host, settings: Mapping[str, Any], tensors: dict[str, Tensor], whose: str
+) -> Method:
+    """The method that settings bind to a model, before its first edit.
+
+    Args:
+        host: the model, at the site of the settings.
+        settings: body of their row, see :meth:`Fold.bind`.
+        tensors: theirs.
+        whose: what they are of, for messages.
+
+    Raises:
+        WrongModel: they were made for another model.
+        StoreError: another version of memoir made them.
+    """
+    check_model(host, settings["identity"], whose)
+    method = methods.get(settings["method"])
+    try:
+        config = method.Config(**settings["config"])
+    except TypeError as error:
+        raise StoreError(
+            f"{whose} has settings of another version of memoir ({error}). "
+            "Open it with the version that made it, or teach its edits to a new store."
+        ) from error
+    bound: Method = method(host, Prepared(config, tensors, settings["evidence"]))
+    return bound
+
+
+def check_model(host: Host, expected: Mapping[str, str], whose: str) -> None:
+    """Make sure that a model is the one that edits were made for.
+
+    Args:
+        host: the model, at the site of the edits.
+        expected: its identity, see :meth:`memoir.host.Host.identity`.
+        whose: what the edits are of, for messages.
+
+    Raises:
+        WrongModel: it is another one.
+    """
+    found = host.identity()
+    if found["hash"] == expected["hash"]:
+        return
+    raise WrongModel(
+        f"{whose} was made for {expected['model']} in "
+        f"{expected['dtype']} (weights {expected['hash'][:12]}), but this is {found['model']} "
+        f"in {found['dtype']} (weights {found['hash'][:12]}). Open it with that model, or make "
+        "a new store for this one."
+    )

@@ -17,7 +17,19 @@ from memoir.store import short
 VERBS = [
     *("fetch-model", "init", "calibrate", "edit", "ask", "check", "blame", "merge-weights"),
     *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
-    *("export", "import", "push", "pull", "sign", "verify", "fsck", "gc", "config", "watch"),
+    *(
+        "export",
+        "export-peft",
+        "import",
+        "push",
+        "pull",
+        "sign",
+        "verify",
+        "fsck",
+        "gc",
+        "config",
+        "watch",
+    ),
     *("methods", "stats", "data", "demo"),
 ]
 GROUP = "bench"
@@ -343,6 +355,11 @@ def test_ask_with_edits_off_gives_no_evidence(edited: tuple[Command, list[str]])
     assert off["match"] is None
     assert not off["text"].startswith(FACTS[0][1])
     assert "edits were off" in memoir("ask", FACTS[0][0], "--off").stdout
+
+
+def test_ask_says_that_a_method_without_a_router_decides_nothing(memoir: Command) -> None:
+    memoir("init", "--method", "none")
+    assert "with this method edits act on every prompt" in memoir("ask", FACTS[0][0]).stdout
 
 
 def test_ask_in_a_chat_differs_from_a_bare_prompt(store: Command) -> None:

@@ -14,6 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import histories
+import tiny
 from memoir.cli import app
 from memoir.store import Store
 
@@ -41,6 +42,25 @@ def memoir(store: Store, monkeypatch: pytest.MonkeyPatch) -> Command:
         return result
 
     return run
+
+
+def test_edits_are_exported_as_an_adapter(memoir: Command, store: Store, tmp_path: Path) -> None:
+    saved, folder, tip = tiny.save(tmp_path / "model"), tmp_path / "adapter", store.history.tip()
+    assert tip is not None
+    assert memoir("export-peft", folder, "--model", saved).stdout == (
+        f"{folder} is a PEFT adapter with 1 edits of {tip[:10]} in it, for tiny (float32)\n"
+    )
+    told = json.loads((folder / "adapter_config.json").read_text())
+    assert (told["peft_type"], told["base_model_name_or_path"]) == ("MEMOIR", str(saved))
+    assert [edit["body"]["prompt"] for edit in told["edits"]] == ["one"]
+    bound = str(store.history.ordered(tip)[0])
+    told = memoir("export-peft", tmp_path / "v0", "--ref", bound, "--model", saved, "--json").stdout
+    assert json.loads(told) == {
+        **{"folder": str(tmp_path / "v0"), "commit": bound, "edits": 0},
+        "identity": histories.SETTINGS["identity"],
+    }
+    refused = memoir("export-peft", folder, "--model", saved, "--json", code=1).stdout
+    assert "is not an empty folder; choose a new one for the PEFT adapter." in refused
 
 
 def test_a_store_is_exported_and_imported(memoir: Command, store: Store, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from memoir.cli import (
     diff,
     edit,
     export,
+    export_peft,
     fetch_model,
     fsck,
     gc,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
-SHARING = (export, import_, push, pull, sign, verify)
+SHARING = (export, export_peft, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)
 OTHERS = (methods, stats, data, demo)
 for verb in (*MODELS, *HISTORY, *SHARING, *STORE, *OTHERS):

@@ -55,7 +55,7 @@ def run(
     for prompt, answer in zip(prompts, answers, strict=True):
         out.print(prompt, style="dim", markup=False, soft_wrap=True)
         out.print(answer.text or "(the model ends at once)", markup=False, soft_wrap=True)
-        out.print(f"[dim]{escape(evidence(answer.match))}[/]\n", soft_wrap=True)
+        out.print(f"[dim]{escape(evidence(answer.match, off))}[/]\n", soft_wrap=True)
 
 
 def _plain(prompt: str, answer: Answer) -> dict[str, Any]:

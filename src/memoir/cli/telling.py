@@ -71,10 +71,17 @@ def short(id: str) -> str:
     return shortened(id)
 
 
-def evidence(match: Match | None) -> str:
-    """Which edit fired, and how strongly."""
-    if match is None:
+def evidence(match: Match | None, off: bool = False) -> str:
+    """Which edit fired, and how strongly.
+
+    Args:
+        match: the verdict on a prompt; None where nothing decides.
+        off: the unedited model was asked.
+    """
+    if off:
         return "edits were off"
+    if match is None:
+        return "with this method edits act on every prompt"
     if match.edit_id is None:
         return "no stored edit is about this"
     relation, id = "≥" if match.fired else "<", short(match.edit_id)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from memoir.errors import ModelUnavailable, UnknownName
+from memoir.host.offload import refuse_offloaded
 from memoir.host.sites import find_site
 from memoir.host.texts import Texts
 from memoir.host.tokens import Encoded, TokenBatch
@@ -73,6 +74,10 @@ class Host(Texts):
         tokenizer: its tokenizer.
         site: layer index, module path, relative depth, or None for the paper's depth.
         name: how the model is called in stores and messages.
+
+    Raises:
+        UnknownName: no such site.
+        ModelUnavailable: a part of the model is offloaded to disk.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class Host(Texts):
         site: int | float | str | None = None,
         name: str | None = None,
     ) -> None:
+        refuse_offloaded(model)
         super().__init__(model.eval(), tokenizer, name or _name_of(model))
         self.site = find_site(model, site)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)

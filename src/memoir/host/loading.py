@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from memoir.errors import ModelUnavailable, UnknownName
@@ -45,15 +45,31 @@ def load_host(
     """
     if dtype != "auto" and dtype not in DTYPES:
         raise UnknownName.among("dtype", dtype, [*DTYPES, "auto"])
+    with _source(model) as source:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        loaded = AutoModelForCausalLM.from_pretrained(
+            source, dtype=DTYPES.get(dtype, "auto"), device_map=device_map
+        )
+    loaded.requires_grad_(False)
+    return Host(loaded, tokenizer, site, name=model)
+
+
+def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
+    """Load a model's tokenizer alone; names and errors are those of :func:`load_host`."""
+    with _source(model) as source:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
+    return tokenizer
+
+
+@contextmanager
+def _source(model: str) -> Iterator[str]:
+    """Where a model is to be loaded from; what goes wrong while it is, becomes an error of ours."""
     source = str(pull_smollm2()) if model in BUILT_IN else model
     if "/" not in model and not Path(source).is_dir() and get_close_matches(model, BUILT_IN):
         raise UnknownName.among("model", model, BUILT_IN, HINT)  # a slip, not worth a web request
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            loaded = AutoModelForCausalLM.from_pretrained(
-                source, dtype=DTYPES.get(dtype, "auto"), device_map=device_map
-            )
+            yield source
     except (OSError, ValueError) as error:
         if not Path(source).is_dir():
             raise UnknownName.among("model", model, BUILT_IN, HINT) from error
@@ -62,8 +78,6 @@ def load_host(
             f"the folder {source} could not be loaded as a model: {reason} A folder saved with "
             "save_pretrained holds config.json, the weights and the tokenizer's files."
         ) from error
-    loaded.requires_grad_(False)
-    return Host(loaded, tokenizer, site, name=model)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from memoir.errors import BadInput
@@ -86,9 +86,13 @@ class Scoped:
 
     Args:
         host: the model; several may coexist and act in the order they were made.
+
+    Attributes:
+        enabled: False lets every thread see the model without the module, until it is True again.
     """
 
     def __init__(self, host: Host) -> None:
+        self.enabled = True
         self._host = host
         self._scope: ContextVar[Scope | None] = ContextVar("memoir_scope", default=None)
         self._paused: ContextVar[bool] = ContextVar("memoir_paused", default=False)
@@ -137,7 +141,7 @@ class Scoped:
             self._paused.reset(token)
 
     def _active(self) -> bool:
-        return not (in_internal_pass() or self._paused.get())
+        return self.enabled and not (in_internal_pass() or self._paused.get())
 
     def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """What a pass of the base model was called with, by name."""
@@ -162,7 +166,8 @@ class Scoped:
         scoped, inner = self, self._outer_generate
 
         def generate(model: Any, *args: Any, **kwargs: Any) -> Any:
-            _refuse_chunked_prefill(model, args, kwargs)
+            if scoped.enabled:
+                _refuse_chunked_prefill(model, args, kwargs)
             call = inner if inner is not None else MethodType(type(model).generate, model)
             scope = scoped._scope.get()
             if scope is not None and scope.route is None:
@@ -173,6 +178,11 @@ class Scoped:
         # A bound method, so that a deep copy of the model generates with the copy.
         generate.__doc__ = type(self._host.model).generate.__doc__
         self._host.model.generate = MethodType(generate, self._host.model)
+
+
+def is_attached(model: nn.Module) -> bool:
+    """Whether anything is attached to a model."""
+    return getattr(vars(model).get("generate"), "__module__", None) == __name__
 
 
 def _rank(embedded: Tensor, attention: Tensor | None, before: int) -> Int[Tensor, "batch seq"]:

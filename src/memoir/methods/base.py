@@ -92,8 +92,9 @@ class Method(Protocol):
             changed is added up anew without it, in time proportional to their number. Either way the
             model is, bit for bit, the one in which it was never stored.
         spares_others: whether prompts that no edit is about keep every bit of their logits.
-        edits_apart: whether what an edit makes the model say depends on no other edit, so that a prompt
-            on which the same edit fires as before is answered as before.
+        edits_apart: whether fitting an edit, and what it makes the model say, depend on no other one: a
+            prompt on which the same edit fires as before is answered as before, and edits are fitted
+            while other processes write.
         needs: what it cannot do without: the ``subject`` of an edit (estimated if it is not given),
             ``statistics`` of a corpus (``memoir stats``), ``background`` prompts (they ship).
         batch: how edits that are given at once are made: ``one by one``, each on what those before it

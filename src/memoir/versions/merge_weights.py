@@ -5,8 +5,6 @@ Only where edits are a change of weights: what is decided for each prompt anew f
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +13,11 @@ from torch import Tensor
 
 from memoir import methods
 from memoir.editor import Editor
-from memoir.errors import BadInput, NotMergeable, StoreError
+from memoir.errors import NotMergeable, StoreError
 from memoir.host import Host
 from memoir.host.loading import load_host, quiet
 from memoir.store import taught
-from memoir.store import tensors as tensor_files
+from memoir.versions.whole_folder import new_folder
 
 ASKED = 32
 """Edits whose prompts the checkpoint is asked when it is checked."""
@@ -67,27 +65,18 @@ def merge_weights(editor: Editor, folder: str | Path, check: bool = True) -> Mer
             "say that: there is no exact merge. Take the edits elsewhere with memoir export, or teach "
             f"them to a store of a method that changes weights ({', '.join(_mergeable())})."
         )
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BadInput(f"{path} is not an empty folder; choose a new one for the checkpoint.")
     exact = method.merges == "exact"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".merging-") as scratch:
-            unfinished = Path(scratch) / path.name
-            with quiet():
-                editor.model.save_pretrained(unfinished, state_dict=method.merged())
-            editor.host.tokenizer.save_pretrained(unfinished)
-            asked, difference = _compared(editor, unfinished) if check else (0, 0.0)
-            if exact and difference:
-                raise StoreError(
-                    f"the checkpoint's logits differ from the edited model's by up to {difference:g}, "
-                    "where they must be the same; nothing was written. A model that was converted with "
-                    ".to() holds numbers that no checkpoint says: load it in its type (--dtype)."
-                )
-            shutil.rmtree(path, ignore_errors=True)
-            unfinished.rename(path)
-    except OSError as error:
-        raise tensor_files.explained(error, f"a checkpoint in {path}") from error
+    with new_folder(path, "checkpoint") as unfinished:
+        with quiet():
+            editor.model.save_pretrained(unfinished, state_dict=method.merged())
+        editor.host.tokenizer.save_pretrained(unfinished)
+        asked, difference = _compared(editor, unfinished) if check else (0, 0.0)
+        if exact and difference:
+            raise StoreError(
+                f"the checkpoint's logits differ from the edited model's by up to {difference:g}, "
+                "where they must be the same; nothing was written. A model that was converted with "
+                ".to() holds numbers that no checkpoint says: load it in its type (--dtype)."
+            )
     return Merged(path, len(editor), exact, asked, difference)
 
 
