@@ -38,6 +38,7 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 	$(BIN)/python benchmarks/history.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/size.py
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/tables.py
 
 clean:

@@ -21,11 +21,13 @@ from history_table import history
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
 from routing_table import routing
+from serving_table import serving
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 DOCS = HERE.parent / "docs"
 ROUTING = RESULTS / "routing.json"
+SERVING = RESULTS / "serving.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
 CONFLICTS = RESULTS / "conflicts.json"
@@ -88,10 +90,10 @@ def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
     commands += [_run(plan) for plan in plans if plan.stem != METHODS]
     commands += [
         f"python benchmarks/{name}.py"
-        for name in ("routing", "conflicts", "history", "speed", "size")
+        for name in ("routing", "conflicts", "history", "speed", "size", "serving")
     ]
     picture = str(SIZE_PICTURE.relative_to(DOCS))
-    costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
+    costs = [*speed(read(SPEED)), *size(read(SIZE), picture), *serving(read(SERVING))]
     head = BENCHMARKS + WRITTEN.format(commands="\n".join(commands))
     found = [*conflicts(read(CONFLICTS)), *history(read(HISTORY))]
     return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *found, *costs])
@@ -110,7 +112,7 @@ def _run(plan: Path) -> str:
 
 def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Result files of the runs with these names."""
-    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE)
+    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE, SERVING)
     files = [path for path in RESULTS.glob("*.json") if path not in others]
     return read_results(sorted(path for path in files if wanted(path.name)))
 
