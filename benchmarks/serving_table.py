@@ -13,10 +13,11 @@ def serving(result: dict[str, Any]) -> list[str]:
         "## Cost behind a server",
         "",
         "`python benchmarks/serving.py`: `memoir serve` on the default model, asked over HTTP with "
-        f"streaming by so many clients at once, {result['tokens']} tokens an answer at most. Half of the "
-        "prompts fire an edit. The edited and the unedited model take turns behind the same server; the "
-        "ratio of tokens per second is that within a turn (median, least and most). The last column is the "
-        "same per second of the processor, for which other work on the machine counts little.",
+        f"streaming by so many clients at once, {result['tokens']} tokens an answer at most. Half of "
+        "the prompts fire an edit. The edited and the unedited model take turns behind the same "
+        "server; the ratio of tokens per second is that within a turn (median, least and most). The "
+        "last column is the same per second of the processor, for which other work on the machine "
+        "counts little.",
         "",
         "| edits | clients | first token, s (unedited) | tokens/s (unedited) | ratio | ratio of work |",
         "|---:|---:|---:|---:|---:|---:|",
