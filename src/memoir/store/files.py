@@ -109,9 +109,9 @@ class FolderFiles:
 class DatabaseFiles:
     """Tensor files in a database.
 
-    A method reads tensors from mapped files, so a file is copied into the user's cache when it is asked
-    for, and read there from then on. The copies are for reading only, shared by all stores, and may be
-    deleted while no editor is open.
+    A method reads tensors one by one from files, so a file is copied into the user's cache when it is
+    asked for, and read there from then on. The copies are for reading only, shared by all stores, and
+    may be deleted while no editor is open.
 
     Args:
         session: a connection to the database.

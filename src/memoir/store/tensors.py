@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import safetensors.torch
 import torch
@@ -35,15 +35,24 @@ _LENGTH = 8
 """Bytes before a header, which say how long it is."""
 
 
+_DTYPES = {
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
+    **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8},
+    **{"U8": torch.uint8, "BOOL": torch.bool},
+}
+
+
 class _Header(NamedTuple):
     """What a file says of its tensors.
 
     Attributes:
-        end: by name, where its bytes end, counted from the header.
+        length: bytes up to the first tensor.
+        tensors: by name: ``dtype``, ``shape``, and ``data_offsets`` behind the header.
         checksums: by name, the SHA-256 of its bytes; None in a file of the older kind.
     """
 
-    end: dict[str, int]
+    length: int
+    tensors: dict[str, Any]
     checksums: dict[str, str] | None
 
     @classmethod
@@ -51,8 +60,14 @@ class _Header(NamedTuple):
         """Of a safetensors file's first bytes."""
         tensors = json.loads(header[_LENGTH:])
         checksums = tensors.pop("__metadata__", {}).get(CHECKSUMS)
-        end = {name: each["data_offsets"][1] for name, each in tensors.items()}
-        return cls(end, None if checksums is None else json.loads(checksums))
+        return cls(len(header), tensors, None if checksums is None else json.loads(checksums))
+
+    @property
+    def end(self) -> int:
+        """Bytes of the whole file."""
+        return self.length + max(
+            (each["data_offsets"][1] for each in self.tensors.values()), default=0
+        )
 
 
 def serialized(tensors: Mapping[str, Tensor]) -> bytes:
@@ -67,14 +82,11 @@ def checksum(content: bytes) -> str:
     tensors and they are right; otherwise of everything."""
     header = content[: _LENGTH + int.from_bytes(content[:_LENGTH], "little")]
     try:
-        found = {
-            name: hashlib.sha256(tensor["data"]).hexdigest()
-            for name, tensor in safetensors.deserialize(content)
-        }
+        found = {name: _sha256(tensor["data"]) for name, tensor in safetensors.deserialize(content)}
         right = found == _Header.parsed(header).checksums
     except (safetensors.SafetensorError, ValueError):
         right = False
-    return hashlib.sha256(header if right else content).hexdigest()
+    return _sha256(header if right else content)
 
 
 def store(folder: Path, content: bytes) -> str:
@@ -120,19 +132,23 @@ class TensorFile(Mapping[str, Tensor]):
     def __init__(self, path: Path, sha256: str) -> None:
         self._path = path
         self._sha256 = sha256
-        # All edits of a store use the same few names: let them share these.
-        self._names = tuple(map(sys.intern, self._header().end))
+        with self._open() as (_, header):
+            # All edits of a store use the same few names: let them share these.
+            self._names = tuple(map(sys.intern, header.tensors))
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._names:
             raise KeyError(name)
-        checksums = self._header().checksums
-        with self._open() as file:
-            # A copy: what is mapped changes with the file, and dies with it.
-            copy: Tensor = file.get_tensor(name).clone()
-        if checksums is not None and _digest(copy) != checksums[name]:
+        with self._open() as (file, header):
+            told = header.tensors[name]
+            start, end = told["data_offsets"]
+            file.seek(header.length + start)
+            content = bytearray(file.read(end - start))
+        if header.checksums is not None and _sha256(content) != header.checksums[name]:
             raise StoreDamaged(f"{self._path} was altered: '{name}' is not what was written.")
-        return copy
+        dtype = _DTYPES[told["dtype"]]
+        flat = torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
+        return flat.reshape(told["shape"])
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -152,51 +168,39 @@ class TensorFile(Mapping[str, Tensor]):
         for _ in self.values():
             pass
 
-    def _header(self) -> _Header:
-        """The file's header, which is the one that was written."""
+    @contextmanager
+    def _open(self) -> Iterator[tuple[BinaryIO, _Header]]:
+        """The file, and its header, which is the one that was written."""
         try:
             with self._path.open("rb") as file:
                 length = file.read(_LENGTH)
                 size = os.fstat(file.fileno()).st_size
                 header = length + file.read(min(int.from_bytes(length, "little"), size))
-                found = hashlib.sha256(header).hexdigest()
+                found = _sha256(header)
                 if found != self._sha256:  # then it is of the older kind, or wrong
-                    found = hashlib.sha256(header + file.read()).hexdigest()
+                    found = _sha256(header + file.read())
+                if found != self._sha256:
+                    raise self._altered(f"SHA-256 {found[:12]}… in place of {self._sha256[:12]}…")
+                parsed = _Header.parsed(header)
+                if size != parsed.end:
+                    raise self._altered(f"{size:,} bytes in place of {parsed.end:,}")
+                yield file, parsed
         except OSError as error:
-            raise _unreadable(self._path, error.strerror or str(error)) from error
-        if found != self._sha256:
             raise StoreDamaged(
-                f"{self._path} was truncated or altered: SHA-256 {found[:12]}… in place of "
-                f"{self._sha256[:12]}…."
-            )
-        parsed = _Header.parsed(header)
-        written = len(header) + max(parsed.end.values(), default=0)
-        if size != written:
-            raise StoreDamaged(
-                f"{self._path} was truncated or altered: {size:,} bytes in place of {written:,}."
-            )
-        return parsed
+                f"{self._path} cannot be read: {error.strerror or error}."
+            ) from error
 
-    @contextmanager
-    def _open(self) -> Iterator[Any]:
-        """The file, mapped into memory."""
-        try:
-            with safetensors.safe_open(self._path, "pt") as file:
-                yield file
-        except OSError as error:
-            why = str(error).removesuffix(f": {self._path}")  # which is said anyway
-            raise _unreadable(self._path, why) from error
-        except (safetensors.SafetensorError, RuntimeError) as error:
-            raise _unreadable(self._path, str(error)) from error
+    def _altered(self, found: str) -> StoreDamaged:
+        return StoreDamaged(f"{self._path} was truncated or altered: {found}.")
+
+
+def _sha256(content: bytes | bytearray) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _digest(tensor: Tensor) -> str:
     """SHA-256 of a contiguous tensor's bytes."""
     return hashlib.sha256(tensor.reshape(-1).view(torch.uint8).numpy().data).hexdigest()
-
-
-def _unreadable(path: Path, why: str) -> StoreDamaged:
-    return StoreDamaged(f"{path} cannot be read: {why}.")
 
 
 def explained(error: OSError, what: str) -> StoreError:
