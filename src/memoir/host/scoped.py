@@ -10,7 +10,7 @@ here called the route, then holds for every token generated after it. The route 
 * in a :func:`joint` pass, each row: sequences that were begun apart may go on side by side, each with
   the route decided for it.
 
-Several users of one model, each in a thread of its own, keep out of each other's way with :func:`apart`.
+Users of one model, each in a thread of its own, keep out of each other's way with :func:`apart`.
 
 Nothing in the model's state dict changes, and :meth:`Scoped.undo` takes every trace away.
 """
