@@ -12,15 +12,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from memoir.errors import MemoirError, NotServable, ServerBusy, StoreError, UnknownName
+from memoir.errors import MemoirError, NotServable, StoreError, UnknownName
 from memoir.fold import Fold
 from memoir.host import Host
 from memoir.host.scoped import Scoped
 from memoir.methods.base import Method
 from memoir.server.asked import Served
+from memoir.server.engine.waiting import Expected
 from memoir.store import Store
 from memoir.types import no_progress
 
@@ -148,15 +148,6 @@ class Branch:
         )
 
 
-@dataclass(frozen=True)
-class _Waiter:
-    """Somebody who waits for a commit to be in force."""
-
-    branch: Branch
-    commit: str
-    future: asyncio.Future[None]
-
-
 class Branches:
     """All that are served, from one store; used in one thread only.
 
@@ -170,7 +161,7 @@ class Branches:
         self._store = Store(folder)
         self._named: dict[str, Branch] = {}
         self._seen = -1
-        self._waiters: list[_Waiter] = []
+        self._expected: list[Expected] = []
         try:
             for name in names:
                 self._named[name] = Branch(host, self._store, name)
@@ -200,33 +191,35 @@ class Branches:
                 each.follow()
             self._seen = last
             self.told = self._told()
-        self._answer_waiters()
+        self._answer()
 
-    def expect(self, name: str, commit: str, future: asyncio.Future[None]) -> None:
+    def expect(self, expected: Expected) -> None:
         """Set a future's result once a commit is in force."""
-        self._waiters.append(_Waiter(self[name], commit, future))
+        self._expected.append(expected)
 
-    def _answer_waiters(self) -> None:
-        left = []
-        for waiter in self._waiters:
-            if waiter.branch.broken is not None:
-                _settle(waiter.future, waiter.branch.broken)
-            elif waiter.branch.has(waiter.commit):
-                _settle(waiter.future, None)
-            elif not waiter.future.cancelled():
-                left.append(waiter)
-        self._waiters = left
+    def close(self, error: Exception | None = None) -> None:
+        """Leave the model as it was, and release the store.
 
-    def close(self, futures: Sequence[asyncio.Future[None]] = ()) -> None:
-        """Leave the model as it was, and release the store; whoever waits for a commit, these futures
-        too, is told."""
-        for future in (*futures, *(waiter.future for waiter in self._waiters)):
-            _settle(future, ServerBusy("the server closed before the commit was in force.", 5.0))
-        self._waiters = []
-        for each in self._named.values():
+        Args:
+            error: what those are told who wait for a commit.
+        """
+        for each in self._expected:
+            _settle(each.future, error)
+        for branch in self._named.values():
             with suppress(MemoirError):
-                each.close()
+                branch.close()
         self._store.close()
+
+    def _answer(self) -> None:
+        """Tell those whose commit is in force, and those for whom it never will be."""
+        left = []
+        for each in self._expected:
+            branch = self[each.branch]
+            if branch.broken is not None or branch.has(each.commit):
+                _settle(each.future, branch.broken)
+            elif not each.future.cancelled():
+                left.append(each)
+        self._expected = left
 
     def _told(self) -> tuple[Served, ...]:
         return tuple(each.served() for each in self._named.values())

@@ -14,6 +14,7 @@ from memoir.server.engine.answering import Answering
 from memoir.server.engine.batch import check_cache
 from memoir.server.engine.branches import Branches
 from memoir.server.engine.loop import Limits, Loop
+from memoir.server.engine.waiting import Expected
 
 
 class Engine:
@@ -65,9 +66,7 @@ class Engine:
         """
         served = self._served(question.state)
         self._check_length(question)
-        answering = Answering(question, served.commit, self._loop.wake)
-        self._loop.take(answering)
-        return answering
+        return self._loop.take(question, served)
 
     def served(self) -> Sequence[Served]:
         """The branches."""
@@ -84,7 +83,7 @@ class Engine:
         if self._served(state).commit == commit:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._loop.expect(state, commit, future)
+        self._loop.expect(Expected(state, commit, future))
         await future
 
     def load(self) -> Load:
@@ -94,8 +93,7 @@ class Engine:
     async def close(self, patience: float) -> None:
         """Take no more questions, wait for those under way, at most so many seconds, and leave the
         model as it was. Calling it again does nothing."""
-        self._loop.refuse()
-        await asyncio.to_thread(self._loop.idle.wait, patience)
+        await asyncio.to_thread(self._loop.drain, patience)
         await asyncio.to_thread(self._loop.stop)
 
     def _served(self, state: str) -> Served:

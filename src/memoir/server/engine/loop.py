@@ -5,29 +5,25 @@ Between two steps at most one batch of prompts is read, so that answers under wa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memoir.errors import ServerBusy
 from memoir.host import Host
 from memoir.host.scoped import Joint, Scope, Scoped, apart, joint
-from memoir.server.asked import Load, Served
+from memoir.server.asked import Load, Question, Served
 from memoir.server.engine import batch as batches
 from memoir.server.engine.answering import Answering, News, tell
 from memoir.server.engine.batch import Batch
 from memoir.server.engine.branches import Branches
 from memoir.server.engine.row import Row
 from memoir.server.engine.sampling import choose
+from memoir.server.engine.waiting import Expected, Waiting
 
 logger = logging.getLogger(__name__)
-
-READ_AT_ONCE = 2048
-"""Tokens of prompts, padding counted, that are read in one batch; a longer prompt is read alone."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +56,16 @@ class Loop:
     def __init__(self, host: Host, opened: Callable[[], Branches], limits: Limits) -> None:
         self._host = host
         self._limits = limits
-        self._changed = threading.Condition()
-        self._waiting: deque[Answering] = deque()
-        self._asked: list[tuple[str, str, asyncio.Future[None]]] = []
+        self._waiting = Waiting(limits.waiting)
         self._rows: list[Row] = []
         self._batch: Batch | None = None
         self._parts: Joint = {}
         self._news: list[News] = []
         self._told: Sequence[Served] = ()
         self._next_look = 0.0
-        self._seconds = 1.0  # from the first token of an answer to its last, lately
-        self._closing = self._stopping = False
+        self._seconds = 1.0  # that an answer takes lately
+        self._stopping = False
         self._failure: BaseException | None = None
-        self.idle = threading.Event()
-        self.idle.set()
         ready = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(opened, ready), name="memoir-engine", daemon=True
@@ -86,49 +78,31 @@ class Loop:
 
     # ------------------------------------------------------------------ called in other threads
 
-    def take(self, answering: Answering) -> None:
+    def take(self, question: Question, served: Served) -> Answering:
         """Let a question wait for its turn.
 
         Raises:
             ServerBusy: too many wait already, or no more are taken.
         """
-        with self._changed:
-            if self._closing:
-                raise ServerBusy("the server is closing; ask another one, or this one later.", 5.0)
-            waiting, most = len(self._waiting), self._limits.waiting
-            if waiting >= most:
-                raise ServerBusy(
-                    f"{waiting} questions wait already, and at most {most} may; ask again in "
-                    f"{self._retry_after():.0f} s.",
-                    self._retry_after(),
-                )
-            self._waiting.append(answering)
-            self.idle.clear()
-            self._changed.notify()
+        answering = Answering(question, served.commit, self._waiting.wake)
+        turns = len(self._waiting) / self._limits.rows
+        self._waiting.put(answering, min(max(self._seconds * turns, 1.0), 60.0))
+        return answering
 
-    def expect(self, name: str, commit: str, future: asyncio.Future[None]) -> None:
-        """Set a future's result once questions on a branch begin with a commit."""
-        with self._changed:
-            if self._closing:
-                raise ServerBusy("the server is closing; ask another one, or this one later.", 5.0)
-            self._asked.append((name, commit, future))
-            self._changed.notify()
+    def expect(self, expected: Expected) -> None:
+        """Look at the log at once, and set a future's result when a commit is in force."""
+        self._waiting.expect(expected)
 
-    def wake(self) -> None:
-        """Look at once what changed."""
-        with self._changed:
-            self._changed.notify()
-
-    def refuse(self) -> None:
-        """Take no more questions."""
-        with self._changed:
-            self._closing = True
+    def drain(self, patience: float) -> None:
+        """Take no more questions, and wait for those under way, at most so many seconds."""
+        self._waiting.close()
+        self._waiting.idle.wait(patience)
 
     def stop(self) -> None:
         """End the thread; what is still under way ends with :class:`ServerBusy`."""
-        with self._changed:
-            self._closing = self._stopping = True
-            self._changed.notify()
+        self._waiting.close()
+        self._stopping = True
+        self._waiting.wake()
         self._thread.join()
 
     def load(self) -> Load:
@@ -138,11 +112,6 @@ class Loop:
     def served(self) -> Sequence[Served]:
         """The branches as they were when the log was last looked at."""
         return self._told
-
-    def _retry_after(self) -> float:
-        """Seconds until about all that wait now have begun."""
-        turns = len(self._waiting) / self._limits.rows
-        return min(max(self._seconds * turns, 1.0), 60.0)
 
     # ------------------------------------------------------------------ the thread
 
@@ -158,8 +127,11 @@ class Loop:
                 ready.set()
             while not self._stopping:
                 self._safe_turn()
-            self._lose(ServerBusy("the server closed before the answer was complete.", 5.0))
-            self._branches.close([future for _, _, future in self._asked])
+            busy = ServerBusy("the server closed before this was done; ask again later.", 5.0)
+            self._lose(busy, self._waiting.drop(lambda _: True))
+            for each in self._waiting.expected():
+                self._branches.expect(each)
+            self._branches.close(busy)
 
     def _safe_turn(self) -> None:
         try:
@@ -170,67 +142,39 @@ class Loop:
 
     def _turn(self) -> None:
         """Follow the log if it is time, read some prompts, decode a token for all."""
-        self._rest()
+        if not (self._rows or len(self._waiting)):
+            self._waiting.rest(self._limits.follow)
+        self._waiting.look(busy=bool(self._rows))
         self._follow()
-        self._drop_waiting()
-        begun = self._read(self._chosen())
-        self._settle(*begun)
+        for each in self._waiting.drop(lambda each: each.gone or self._error(each) is not None):
+            error = self._error(each)
+            if error is not None:
+                self._news.append(News(each, error, 0))
+        room = self._limits.rows - len(self._rows)
+        self._settle(*self._read(self._waiting.take(room, self._held)))
         if self._rows:
             self._step()
         tell(self._news)
         self._news = []
 
-    def _rest(self) -> None:
-        """Wait until there is something to do."""
-        with self._changed:
-            if not (self._rows or self._waiting):
-                self.idle.set()
-            held = not self._rows and all(self._held(each) for each in self._waiting)
-            if held and not (self._asked or self._stopping or self._branches.rested):
-                self._changed.wait(self._limits.follow)
-
-    def _held(self, answering: Answering) -> bool:
-        """Whether a question's branch rests."""
-        return self._branches[answering.question.state].rests and not answering.gone
-
     def _follow(self) -> None:
-        with self._changed:
-            asked, self._asked = self._asked, []
-        for each in asked:
-            self._branches.expect(*each)
+        """Look at the store's log, now and then and when there is reason to."""
+        expected = self._waiting.expected()
+        for each in expected:
+            self._branches.expect(each)
         now = time.monotonic()
-        if asked or now >= self._next_look or self._branches.rested:
+        if expected or now >= self._next_look or self._branches.rested:
             self._branches.follow()
             self._told = self._branches.told
             self._next_look = now + self._limits.follow
 
-    def _drop_waiting(self) -> None:
-        """Forget questions that nobody waits for, and those whose branch cannot be asked."""
-        with self._changed:
-            some = list(self._waiting)
-            for each in some:
-                broken = self._branches[each.question.state].broken
-                if broken is not None:
-                    self._news.append(News(each, broken, 0))
-                if broken is not None or each.gone:
-                    self._waiting.remove(each)
+    def _held(self, answering: Answering) -> bool:
+        """Whether a question's branch rests."""
+        return self._branches[answering.question.state].rests
 
-    def _chosen(self) -> list[Answering]:
-        """Those whose prompts are read next: in order, as many as fit, none whose branch rests."""
-        chosen: list[Answering] = []
-        with self._changed:
-            room = self._limits.rows - len(self._rows)
-            longest = 0
-            for each in list(self._waiting):
-                longest = max(longest, each.prompt_tokens)
-                full = len(chosen) >= room
-                if full or (chosen and longest * (len(chosen) + 1) > READ_AT_ONCE):
-                    break
-                if not self._held(each):
-                    chosen.append(each)
-            for each in chosen:
-                self._waiting.remove(each)
-        return chosen
+    def _error(self, answering: Answering) -> Exception | None:
+        """Why a question's branch cannot be asked, if it cannot."""
+        return self._branches[answering.question.state].broken
 
     def _read(self, chosen: Sequence[Answering]) -> tuple[list[Row], Batch | None]:
         """Read prompts; their rows, each with its first token."""
@@ -296,16 +240,12 @@ class Loop:
     def _hear(self, news: Sequence[News | None]) -> None:
         self._news += [each for each in news if each is not None]
 
-    def _lose(self, error: Exception) -> None:
-        """End whatever is under way, and what waits if the thread ends, with an error."""
-        lost = [row.answering for row in self._rows]
+    def _lose(self, error: Exception, more: Sequence[Answering] = ()) -> None:
+        """End whatever is under way, and some more, with an error."""
         for row in self._rows:
             row.branch.running -= 1
+        lost = [*(row.answering for row in self._rows), *more]
         self._rows, self._batch, self._parts = [], None, {}
-        if self._stopping:
-            with self._changed:
-                lost += self._waiting
-                self._waiting.clear()
         tell([*self._news, *(News(each, error, each.completion_tokens) for each in lost)])
         self._news = []
 
