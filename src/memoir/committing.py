@@ -39,7 +39,7 @@ class _Written(NamedTuple):
 
 
 class Committer:
-    """Changes the branch that a fold's store is switched to.
+    """Changes the branch that a fold looks at.
 
     Args:
         fold: what is in force; each change is taken in.
@@ -52,24 +52,25 @@ class Committer:
         self._review = review
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Be the only one that changes the branch, and know its tip.
+    def changing(self) -> Iterator[str]:
+        """Be the only one that changes the branch, which is yielded, and know its tip.
 
         Raises:
-            StoreError: what the fold looks at is not the branch in use.
+            StoreError: what the fold looks at is no branch.
         """
         with self._store.writing():
-            if not self._fold.follows:
+            branch = self._fold.branch
+            if branch is None:
                 raise StoreError(
-                    f"this editor looks at another state than branch '{self._store.history.branch}', "
-                    "which is in use; switch to a branch to change it (memoir switch)."
+                    "this editor looks at a commit or a tag, which stay as they are; look at a branch "
+                    "to change it (memoir switch)."
                 )
             self._fold.refresh()
-            yield
+            yield branch
 
     def teach(self, edits: Sequence[Edit], note: Note | None) -> list[Receipt | EditRefused]:
         """Fit edits side by side and commit those that are not refused."""
-        with self.changing():
+        with self.changing() as branch:
             fitted = self._fold.method.fit(edits)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
             receipts: Iterator[Receipt] = iter(())
@@ -77,7 +78,7 @@ class Committer:
                 with self._all_or_nothing():
                     for each in written:
                         self._fold.take(each.row)
-                    commit = self._commit([each.row for each in written], note)
+                    commit = self._commit(branch, [each.row for each in written], note)
                 receipts = (self._receipt(each, commit) for each in written)
             return [each if isinstance(each, EditRefused) else next(receipts) for each in fitted]
 
@@ -106,14 +107,14 @@ class Committer:
         Raises:
             EditRefused: the first edit that was refused, with its ``place``.
         """
-        with self.changing(), self._all_or_nothing():
+        with self.changing() as branch, self._all_or_nothing():
             for id in remove:
                 self._fold.drop(id)
             for row in add:
                 self._fold.take(row)
             written = self._fitted(teach, progress)
             rows = [*add, *(each.row for each in written)]
-            commit = self._commit(rows, note, remove, parents, why)
+            commit = self._commit(branch, rows, note, remove, parents, why)
         return Changed(commit, [self._receipt(each, commit) for each in written])
 
     @contextmanager
@@ -152,6 +153,7 @@ class Committer:
 
     def _commit(
         self,
+        branch: str,
         rows: Sequence[Row],
         note: Note | None,
         remove: Sequence[str] = (),
@@ -163,7 +165,9 @@ class Committer:
         note = note or Note()
         if not note.message:
             note = replace(note, message=_described(rows, remove))
-        commit = self._store.commit(rows, remove, note=note, parents=parents, why=why)
+        commit = self._store.commit(
+            rows, remove, note=note, parents=parents, why=why, branch=branch
+        )
         self._fold.at = commit.id
         return commit
 
