@@ -63,6 +63,17 @@ class Entry:
         """What was taught."""
         return taught(self.row)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as plain values, for ``--json``."""
+        return {
+            "id": self.row.id,
+            "time": self.row.time,
+            "status": self.status,
+            "commit": self.commit,
+            "note": self.note,
+            **self.row.body,
+        }
+
 
 class Store:
     """An existing store; see :meth:`create` for a new one.
@@ -192,13 +203,14 @@ class Store:
 
     # ------------------------------------------------------------------ what became of edits
 
-    def entries(self, commit: str | None = None) -> list[Entry]:
-        """Every edit made on the way to a commit, by default the tip, in order; the files of those in
-        force are looked for."""
+    def entries(self, commit: str | None = None, ids: Sequence[str] | None = None) -> list[Entry]:
+        """Every edit made on the way to a commit, by default the tip, in order; or some of them, by
+        their ids. The files of those in force are looked for."""
         history = self.history
         commit = commit or history.tip()
         live, made = set(history.live(commit)), history.made(commit)
-        return [self._entry(row, live, made[row.id]) for row in self._named(list(made))]
+        rows = self._named(list(made) if ids is None else ids)
+        return [self._entry(row, live, made[row.id]) for row in rows]
 
     def entry(self, id: str) -> Entry:
         """One edit of the branch in use.
