@@ -1,0 +1,1 @@
+"""What the server tells of itself: logs, metrics, its health, and numbers for the page."""

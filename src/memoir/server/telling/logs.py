@@ -1,0 +1,61 @@
+"""Logs as one JSON object a line.
+
+What is asked and answered is never logged, nor a key: an unexpected error is told by its kind and by
+the lines it passed, since its message may quote what it was given.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from memoir.errors import MemoirError
+
+LOGGER = logging.getLogger("memoir.server")
+
+
+class JsonLines(logging.Formatter):
+    """Formats records, with what they carry as ``extra={"told": {…}}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        time = datetime.fromtimestamp(record.created, timezone.utc)
+        line: dict[str, Any] = {
+            "time": time.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "told", {}),
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line["error"] = type(error).__name__
+            line["lines"] = [
+                f"{frame.filename}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)
+            ]
+        if isinstance(error, MemoirError):  # says what is wrong with a store or a model
+            line["message"] = str(error)
+        return json.dumps(line, default=str)
+
+
+def write_to(stream: TextIO, level: int = logging.INFO) -> logging.Handler:
+    """Log the server's lines to a stream from now on, and nowhere else; returns what does."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+    return handler
+
+
+def tell(event: str, **told: Any) -> None:
+    """Log something that happened."""
+    LOGGER.info(event, extra={"told": told})
+
+
+def tell_error(event: str, error: BaseException, **told: Any) -> None:
+    """Log something that must not happen."""
+    LOGGER.error(event, exc_info=error, extra={"told": told})
