@@ -93,15 +93,28 @@ class Fold:
         note = Note(f"Bind to {body['identity']['model']} with the method {method}")
         self.store.commit(settings=row, note=note, why="init", branch=self.branch)
 
+    @property
+    def turns(self) -> bool:
+        """Whether :meth:`refresh` would fold anew, with another method in place of this one: for other
+        settings, or a name that was moved elsewhere."""
+        return self._steps(self._target()) is None
+
+    def _steps(self, target: str) -> list[str] | None:
+        """Commits to add to what is folded, the oldest first; None if it has to be folded anew."""
+        history = self.store.history
+        steps = history.since(self.at, target)
+        if steps is None or any(history.nodes[id].settings for id in steps):
+            return None
+        return steps
+
     def refresh(self) -> None:
         """Take in what was committed since the last look."""
         target = self._target()
-        history = self.store.history
-        nodes, steps = history.nodes, history.since(self.at, target)
-        if steps is None or any(nodes[id].settings for id in steps):
+        steps, nodes = self._steps(target), self.store.history.nodes
+        if steps is None:
             self._load(target)
             return
-        rows = self.store.log.get(history.edits(steps))
+        rows = self.store.log.get(self.store.history.edits(steps))
         for id in steps:
             for edit in nodes[id].remove:
                 self.drop(edit)

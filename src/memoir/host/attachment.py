@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from memoir.host.host import Host
+from memoir.host.host import Host, in_internal_pass
 from memoir.host.scoped import Fed, Scope, Scoped
 
 
@@ -41,6 +41,11 @@ class _Step:
     ids: Tensor | None
     attention: Tensor | None
     before: int  # tokens in the cache
+    row: int | None = None  # the only one that is meant, in a joint pass
+
+    def mine(self, tensor: Tensor) -> Tensor:
+        """The part of a batch that is meant."""
+        return tensor if self.row is None else tensor[self.row : self.row + 1]
 
 
 class Attachment(Scoped):
@@ -51,10 +56,12 @@ class Attachment(Scoped):
         module: see :class:`SiteModule`.
     """
 
+    row_by_row: ClassVar[bool] = True
+
     def __init__(self, host: Host, module: SiteModule) -> None:
         super().__init__(host)
         self._module = module
-        self._step: ContextVar[_Step | None] = ContextVar("memoir_step", default=None)
+        self._steps: ContextVar[tuple[_Step, ...]] = ContextVar("memoir_steps", default=())
         self._hooks = [
             self._base.register_forward_pre_hook(self._begin, with_kwargs=True),
             self._base.register_forward_hook(self._end),
@@ -62,42 +69,60 @@ class Attachment(Scoped):
         ]
 
     def _begin(self, _model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self._active():
+        if in_internal_pass():
+            return
+        rows, active = self._rows(), self._active()
+        if not (rows or active):
+            self._steps.set(())  # also those that an exception left behind
             return
         given = self._given(args, kwargs)
         cache = given.get("past_key_values")
         before = 0 if cache is None else int(cache.get_seq_length())
-        scope = self._scope_of(cache, before)
-        self._step.set(_Step(scope, given.get("input_ids"), given.get("attention_mask"), before))
+        scopes = rows if rows else {None: self._scope_of(cache, before)}
+        ids, attention = given.get("input_ids"), given.get("attention_mask")
+        self._steps.set(
+            tuple(_Step(scope, ids, attention, before, row) for row, scope in scopes.items())
+        )
 
     def _end(self, _model: nn.Module, _args: Any, output: Any) -> None:
-        step = self._step.get()
-        if step is None or not self._active():
+        if in_internal_pass():
             return
+        steps = self._steps.get()
         cache = getattr(output, "past_key_values", None)
-        if cache is not None:
-            self._by_cache[cache] = step.scope
-        self._step.set(None)
+        if cache is not None and self._active():
+            for step in steps:
+                self._by_cache[cache] = step.scope
+        if steps:
+            self._steps.set(())
 
     def _place(self, host: Host) -> RemovableHandle:
         """Hook in where the module decides and acts."""
         return host.site.module.register_forward_hook(self._at_site)
 
     def _at_site(self, _module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
-        step = self._under_way()
-        if step is None:
-            return None
-        fed = self._decided(step, args[0])
-        return self._module.act(args[0], output, step.scope.route, fed)
+        activations, changed = args[0], None
+        for step in self._under_way():
+            fed = self._decided(step, activations)
+            mine = step.mine(output)
+            acted = self._module.act(step.mine(activations), mine, step.scope.route, fed)
+            if acted is None:
+                continue
+            if step.row is None:
+                return acted
+            changed = output.clone() if changed is None else changed
+            changed[step.row] = acted[0]
+        return changed
 
-    def _under_way(self) -> _Step | None:
-        """The pass this thread is in, if the module takes part in it."""
-        return self._step.get() if self._active() else None
+    def _under_way(self) -> tuple[_Step, ...]:
+        """What the module takes part in of the pass this thread is in: all of it, or single rows."""
+        return () if in_internal_pass() else self._steps.get()
 
     def _decided(self, step: _Step, activations: Float[Tensor, "batch seq _width"]) -> Fed:
         """What is fed; after this the scope has its route."""
-        scope = step.scope
-        fed = Fed.of(step.ids, activations, step.attention, step.before, scope.prompt_lengths)
+        scope, mine = step.scope, step.mine(activations)
+        ids = None if step.ids is None else step.mine(step.ids)
+        attention = None if step.attention is None else step.mine(step.attention)
+        fed = Fed.of(ids, mine, attention, step.before, scope.prompt_lengths)
         if scope.route is None:
-            scope.route = self._module.decide(activations, fed)
+            scope.route = self._module.decide(mine, fed)
         return fed

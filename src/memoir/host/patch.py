@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -77,6 +77,8 @@ class Patch:
     Raises:
         BadInput: a weight is quantised or offloaded, so that nothing can be added to it.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     def __init__(self, host: Host, layers: Sequence[int]) -> None:
         self._model = host.model

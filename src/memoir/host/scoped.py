@@ -6,7 +6,11 @@ here called the route, then holds for every token generated after it. The route 
 * one call of ``model.generate()``: whatever the decoding (greedy, sampling, beams, no cache), its
   first forward pass decides and the others follow;
 * outside ``generate``, the key/value cache: passes that continue a cache follow the route decided
-  when it was begun.
+  when it was begun;
+* in a :func:`joint` pass, each row: sequences that were begun apart may go on side by side, each with
+  the route decided for it.
+
+Users of one model, each in a thread of its own, keep out of each other's way with :func:`apart`.
 
 Nothing in the model's state dict changes, and :meth:`Scoped.undo` takes every trace away.
 """
@@ -14,12 +18,12 @@ Nothing in the model's state dict changes, and :meth:`Scoped.undo` takes every t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -43,6 +47,38 @@ class Scope:
 
     prompt_lengths: Sequence[int] | None = None
     route: Any = None
+
+
+_joint: ContextVar[Joint | None] = ContextVar("memoir_joint", default=None)
+_user: ContextVar[object | None] = ContextVar("memoir_user", default=None)
+
+
+@contextmanager
+def joint(parts: Joint) -> Iterator[None]:
+    """Run passes over rows that were begun apart; what is not named in ``parts`` sees none of them.
+
+    A scope without a route gets it in the first pass, from its own row alone.
+
+    Args:
+        parts: for each attachment the rows it acts on, by their place in the batch, each with its own
+            scope. Only attachments that are ``row_by_row`` may be named.
+    """
+    token = _joint.set(parts)
+    try:
+        yield
+    finally:
+        _joint.reset(token)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """While open, this thread uses the model apart from everybody else: what is attached meanwhile acts
+    in here only, and what others attached does not act in here."""
+    token = _user.set(object())
+    try:
+        yield
+    finally:
+        _user.reset(token)
 
 
 class Fed(NamedTuple):
@@ -86,18 +122,24 @@ class Scoped:
 
     Args:
         host: the model; several may coexist and act in the order they were made.
+
+    Attributes:
+        row_by_row: whether rows of one batch may have routes of several scopes, see :func:`joint`.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._of = _user.get()
         self._scope: ContextVar[Scope | None] = ContextVar("memoir_scope", default=None)
         self._paused: ContextVar[bool] = ContextVar("memoir_paused", default=False)
         self._by_cache: WeakKeyDictionary[Any, Scope] = WeakKeyDictionary()
         self._base = host.model.base_model
         self._accepted = tuple(inspect.signature(self._base.forward).parameters)
         self._hooks: list[RemovableHandle] = []
-        self._outer_generate = vars(host.model).get("generate")
-        self._wrap_generate()
+        self._generating = _wrapped_generate(host.model)
+        self._generating.append(self)
 
     def undo(self) -> None:
         """Leave the model as it was before the attachment; calling it again does nothing."""
@@ -106,10 +148,9 @@ class Scoped:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        if self._outer_generate is None:
-            del self._host.model.generate
-        else:
-            self._host.model.generate = self._outer_generate
+        self._generating.remove(self)
+        if not self._generating:
+            _unwrap_generate(self._host.model)
 
     @contextmanager
     def scope(self, prompt_lengths: Sequence[int] | None = None) -> Iterator[Scope]:
@@ -137,7 +178,15 @@ class Scoped:
             self._paused.reset(token)
 
     def _active(self) -> bool:
-        return not (in_internal_pass() or self._paused.get())
+        """Whether it takes part, with all rows, in the pass that this thread is in."""
+        if in_internal_pass() or _joint.get() is not None:
+            return False
+        return self._of is _user.get() and not self._paused.get()
+
+    def _rows(self) -> Mapping[int, Scope]:
+        """The rows it takes part with in a joint pass; none in any other."""
+        parts = _joint.get()
+        return {} if parts is None or in_internal_pass() else parts.get(self, {})
 
     def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """What a pass of the base model was called with, by name."""
@@ -158,21 +207,43 @@ class Scoped:
             self._by_cache[cache] = scope
         return scope
 
-    def _wrap_generate(self) -> None:
-        scoped, inner = self, self._outer_generate
 
-        def generate(model: Any, *args: Any, **kwargs: Any) -> Any:
-            _refuse_chunked_prefill(model, args, kwargs)
-            call = inner if inner is not None else MethodType(type(model).generate, model)
-            scope = scoped._scope.get()
-            if scope is not None and scope.route is None:
-                return call(*args, **kwargs)
-            with scoped.scope():
-                return call(*args, **kwargs)
+Joint = Mapping[Scoped, Mapping[int, Scope]]
+"""Who acts on which rows of a batch, each in which scope."""
 
-        # A bound method, so that a deep copy of the model generates with the copy.
-        generate.__doc__ = type(self._host.model).generate.__doc__
-        self._host.model.generate = MethodType(generate, self._host.model)
+
+def _wrapped_generate(model: Any) -> list[Scoped]:
+    """Those for whom a call of the model's ``generate`` is one scope; it is wrapped once for all of
+    them, so that they may come and go in any order."""
+    inner = vars(model).get("generate")
+    known: list[Scoped] | None = getattr(inner, "memoir_scoped", None)
+    if known is not None:
+        return known
+    taking_part: list[Scoped] = []
+
+    def generate(model: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_chunked_prefill(model, args, kwargs)
+        call = inner if inner is not None else MethodType(type(model).generate, model)
+        with ExitStack() as stack:
+            for each in taking_part.copy():
+                scope = each._scope.get()
+                if scope is None or scope.route is not None:
+                    stack.enter_context(each.scope())
+            return call(*args, **kwargs)
+
+    generate.__doc__ = type(model).generate.__doc__
+    vars(generate).update(memoir_scoped=taking_part, memoir_inner=inner)
+    # A bound method, so that a deep copy of the model generates with the copy.
+    model.generate = MethodType(generate, model)
+    return taking_part
+
+
+def _unwrap_generate(model: Any) -> None:
+    inner = model.generate.memoir_inner
+    if inner is None:
+        del model.generate
+    else:
+        model.generate = inner
 
 
 def _rank(embedded: Tensor, attention: Tensor | None, before: int) -> Int[Tensor, "batch seq"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -29,6 +30,8 @@ class SummedAdapter:
         rank, alpha, modules: see :class:`memoir.host.adapters.Adapters`.
         seed: of A0.
     """
+
+    row_by_row: ClassVar[bool] = False
 
     def __init__(
         self, host: Host, rank: int, alpha: float, modules: Sequence[str] | None, seed: int

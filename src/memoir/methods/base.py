@@ -69,7 +69,14 @@ class Prepared:
 
 
 class Attached(Protocol):
-    """How a method takes part in forward passes: beside a layer, in weights, before the prompt."""
+    """How a method takes part in forward passes: beside a layer, in weights, before the prompt.
+
+    Attributes:
+        row_by_row: whether one batch may hold prompts of several scopes, each with what was decided for
+            it; see :func:`memoir.host.scoped.joint`.
+    """
+
+    row_by_row: ClassVar[bool]
 
     def scope(self, prompt_lengths: Sequence[int] | None = None) -> AbstractContextManager[Scope]:
         """Run one batch; afterwards the scope holds what was decided, see :class:`Scope`."""
