@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memoir.server.access.callers import LOCAL, Caller, unknown
+from memoir.server.access.characters import refuse_half_characters
 from memoir.server.access.keys import Keys
 from memoir.server.access.rates import Rates
 from memoir.server.openai.errors import Refusal, response
@@ -97,6 +98,7 @@ class Gate:
                 if len(content) > limit:
                     raise _too_large(limit)
                 if not message.get("more_body"):
+                    refuse_half_characters(content)
                     first = {"type": "http.request", "body": bytes(content), "more_body": False}
                     break
         if waiting.cancelled_caught or first is None:

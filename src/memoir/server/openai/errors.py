@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
@@ -176,7 +177,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
             return response(Refusal(400, f"the body is no JSON: {each['ctx']['error']}."))
         wanted = each["msg"].replace("Input should", "it should")
         found.setdefault(_param(each["loc"], error.body), []).append(wanted)
-    param, reasons = next(iter(found.items()))
+    # Of a field with alternatives, the one that went furthest is the one that was meant.
+    param, reasons = max(found.items(), key=lambda item: len(re.findall(r"[.\[]", item[0] or "")))
     why = "; or ".join(dict.fromkeys(reasons))
     return response(Refusal(400, f"{param or 'the request'} cannot be used: {why}.", param=param))
 
