@@ -8,7 +8,7 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -199,20 +199,18 @@ def _loopback(host: str) -> bool:
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket of that address; nothing comes in before the server begins."""
-    try:
-        kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(kind, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        raise BadInput(
-            f"cannot listen on {host}, port {port}: {error.strerror}. Choose others with --host and "
-            "--port; 0 takes a free port."
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listening = stack.enter_context(socket.socket(kind, socket.SOCK_STREAM))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except OSError as error:
+            raise BadInput(
+                f"cannot listen on {host}, port {port}: {error.strerror}. Choose others with --host "
+                "and --port; 0 takes a free port."
+            ) from error
         yield listening
-    finally:
-        listening.close()
 
 
 def _loaded(plan: Plan, progress: Progress) -> Host:

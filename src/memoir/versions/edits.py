@@ -11,7 +11,7 @@ from memoir.store import Entry, Row, Store, short
 from memoir.store.rows import HEAD
 from memoir.versions.log import Filter
 
-Status = Literal["live", "reverted"]
+Status = Literal["live", "reverted", "damaged"]
 
 _AT_ONCE = 500
 """Edits whose rows are read together."""
@@ -62,7 +62,8 @@ def listed(
         store: where they are.
         ref: name of the commit.
         which: leaves others out.
-        status: ``live`` for those in force there, ``reverted`` for the others; None for both.
+        status: ``live`` for those in force there, ``damaged`` for those among them whose file cannot be
+            used, ``reverted`` for the others; None for all.
         after: id of an edit, or its beginning: the page begins behind it.
         limit: at most so many.
 
@@ -76,7 +77,9 @@ def listed(
     if after is not None:
         ids = ids[ids.index(_made_there(store, ref, made, after)) + 1 :]
     if status is not None:
-        ids = [id for id in ids if (id in live) == (status == "live")]
+        ids = [id for id in ids if (id in live) == (status != "reverted")]
+    if status == "damaged":
+        ids = [each.row.id for each in store.entries(commit, ids) if each.status == "damaged"]
     found: list[str] = []
     for id in _asked_for(store, ids, made, which or Filter()):
         found.append(id)
