@@ -117,6 +117,13 @@ def test_prompts_that_cannot_be_gone_on_with(
     assert message in str(error["message"])
 
 
+def test_a_number_without_a_fraction_is_an_integer(client: TestClient) -> None:
+    whole = {"n": 2.0, "max_tokens": 5.0, "seed": -1.0}
+    assert client.post(TEXT, json={"prompt": [5.0, 6], **whole}).status_code == 200
+    broken = client.post(TEXT, json={"prompt": "a", "n": 1.5})
+    assert problem(broken)["param"] == "n"
+
+
 def test_fields_that_change_nothing_are_taken(client: TestClient) -> None:
     nothing = {
         "audio": None,

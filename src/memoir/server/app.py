@@ -11,6 +11,8 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import Scope
 
 from memoir import __version__
 from memoir.server.access.callers import bearer
@@ -28,6 +30,16 @@ from memoir.server.telling.record import Record
 from memoir.server.telling.watching import Watching
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+FOREVER = "public, max-age=31536000, immutable"
+"""How long browsers keep the page's assets: their names change with what they hold."""
+
+
+class _Assets(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = FOREVER
+        return response
 
 
 def create_app(
@@ -105,7 +117,7 @@ def _show(app: FastAPI, page: Path) -> None:
     app.get("/", include_in_schema=False)(index)
     for path in sorted(page.iterdir()):
         if path.is_dir():
-            app.mount(f"/{path.name}", StaticFiles(directory=path), name=path.name)
+            app.mount(f"/{path.name}", _Assets(directory=path), name=path.name)
         elif path.name != "index.html":
             app.get(f"/{path.name}", include_in_schema=False)(_file(path))
 

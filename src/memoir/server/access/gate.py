@@ -17,7 +17,10 @@ from memoir.server.openai.errors import Refusal, response
 from memoir.server.settings import Settings
 
 LOOKING = ("GET", "HEAD", "OPTIONS")
-"""Methods that make no work; those without a key may look at what needs none."""
+"""Methods that make no work."""
+
+GUARDED = "/v1/"
+"""Whoever has no key may only look, and at nothing below this."""
 
 
 class Gate:
@@ -46,7 +49,8 @@ class Gate:
         try:
             caller = await anyio.to_thread.run_sync(self._caller, scope, headers)
             scope.setdefault("state", {})["caller"] = caller
-            if scope["method"] in LOOKING:
+            looking = scope["method"] in LOOKING
+            if looking and (caller or not scope["path"].startswith(GUARDED)):
                 await self._app(scope, receive, send)
             elif caller is None:
                 raise unknown()  # before anything that it sends is read

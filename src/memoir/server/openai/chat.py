@@ -13,7 +13,7 @@ from memoir.server.access.callers import Caller, allowed
 from memoir.server.asked import Piece, Sampling
 from memoir.server.openai.answers import Whole
 from memoir.server.openai.errors import RESPONSES, Refusal
-from memoir.server.openai.fields import IGNORED, REFUSED, Asked, Given
+from memoir.server.openai.fields import IGNORED, REFUSED, Asked, Given, Integer
 from memoir.server.openai.logprobs import ChatLogprobs, of_chat
 from memoir.server.openai.prompts import answer_tokens, encoded
 from memoir.server.openai.responding import Service, answer
@@ -84,9 +84,9 @@ class ChatRequest(Asked):
     }
 
     messages: list[Message] = Field(min_length=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: Integer | None = Field(None, ge=1)
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=20)
+    top_logprobs: Integer | None = Field(None, ge=0, le=20)
 
 
 class ChatMessage(BaseModel):

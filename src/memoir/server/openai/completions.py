@@ -16,7 +16,7 @@ from memoir.server.access.callers import Caller, allowed
 from memoir.server.asked import Piece, Sampling
 from memoir.server.openai.answers import Whole
 from memoir.server.openai.errors import RESPONSES, Refusal
-from memoir.server.openai.fields import IGNORED, REFUSED, Asked
+from memoir.server.openai.fields import IGNORED, REFUSED, Asked, Integer
 from memoir.server.openai.logprobs import TextLogprobs, of_text
 from memoir.server.openai.prompts import answer_tokens, encoded, given_ids
 from memoir.server.openai.responding import Service, answer
@@ -28,7 +28,7 @@ PATH = "/v1/completions"
 USUAL_TOKENS = 16
 """Of an answer, where the client does not say: OpenAI's."""
 
-Ids = Annotated[list[int], Field(min_length=1)]
+Ids = Annotated[list[Integer], Field(min_length=1)]
 
 
 class CompletionRequest(Asked):
@@ -54,7 +54,7 @@ class CompletionRequest(Asked):
         | Ids
         | Annotated[list[Ids], Field(min_length=1)]
     )
-    logprobs: int | None = Field(None, ge=0, le=5)
+    logprobs: Integer | None = Field(None, ge=0, le=5)
 
     @property
     def prompts(self) -> list[tuple[str, str | list[int]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from memoir.server.openai.errors import Refusal
 
@@ -32,6 +32,14 @@ REFUSED: Mapping[str, tuple[Any, ...]] = {
     "presence_penalty": (0,),
 }
 """By field, the values that change nothing; null never does."""
+
+
+def _whole(given: Any) -> Any:
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Integer = Annotated[int, BeforeValidator(_whole)]
+"""JSON has one kind of number: 5.0 is as good an integer as 5."""
 
 StopText = Annotated[str, Field(min_length=1)]
 
@@ -106,11 +114,11 @@ class Asked(Given):
     """
 
     model: str | None = None
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: Integer | None = Field(None, ge=1)
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
-    n: int | None = Field(None, ge=1)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    n: Integer | None = Field(None, ge=1)
+    seed: Integer | None = Field(None, ge=-(2**63), lt=2**63)
     stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
