@@ -36,6 +36,7 @@ class Branch:
         name: of the branch.
 
     Attributes:
+        commit: the one that new questions begin with.
         running: questions under way that began with its present state.
         behind: whether something is committed that is not in force here.
         rests: whether its new questions wait for that.
@@ -64,7 +65,7 @@ class Branch:
         self._warned = ""
         self._store = store
         self._fold = Fold(host, store, "memoir", None, no_progress, at=name)
-        self._checked()
+        self.commit = self._checked()
 
     @property
     def method(self) -> Method:
@@ -77,12 +78,6 @@ class Branch:
         attachment = self.method.attachment
         assert isinstance(attachment, Scoped), "checked when the method was loaded"
         return attachment
-
-    @property
-    def commit(self) -> str:
-        """The commit that new questions begin with."""
-        assert self._fold.at is not None, "a fold loads a commit before anything else"
-        return self._fold.at
 
     def served(self) -> Served:
         """What is told of it."""
@@ -121,7 +116,7 @@ class Branch:
                 self._fold.refresh()
             else:
                 self._fold.reload()
-            self._checked()
+            self.commit = self._checked()
         except Exception as error:  # what is in force now is neither the old state nor the new
             self._warn(error)
             self.broken = error
@@ -133,12 +128,14 @@ class Branch:
             logger.warning("branch %s does not follow its store: %s", self.name, error)
         self._warned = str(error)
 
-    def _checked(self) -> None:
-        method = self.method
+    def _checked(self) -> str:
+        """The commit that is folded, if its method can be served."""
+        method, commit = self.method, self._fold.at
+        name = self._store.settings(commit)
+        assert commit is not None, "a fold loads a commit before anything else"
+        assert name is not None, "and no commit without settings"
         if method.attachment.row_by_row:
-            return
-        name = self._store.settings(self.commit)
-        assert name is not None, "it was folded"
+            return commit
         method.close()
         raise NotServable(
             f"the branch '{self.name}' of {self._store.folder} has the method "

@@ -61,7 +61,6 @@ class Loop:
         self._batch: Batch | None = None
         self._parts: Joint = {}
         self._news: list[News] = []
-        self._told: Sequence[Served] = ()
         self._next_look = 0.0
         self._seconds = 1.0  # that an answer takes lately
         self._stopping = False
@@ -111,7 +110,7 @@ class Loop:
 
     def served(self) -> Sequence[Served]:
         """The branches as they were when the log was last looked at."""
-        return self._told
+        return self._branches.told
 
     # ------------------------------------------------------------------ the thread
 
@@ -119,7 +118,6 @@ class Loop:
         with apart():
             try:
                 self._branches = opened()
-                self._told = self._branches.told
             except BaseException as error:
                 self._failure = error
                 return
@@ -144,7 +142,6 @@ class Loop:
         """Follow the log if it is time, read some prompts, decode a token for all."""
         if not (self._rows or len(self._waiting)):
             self._waiting.rest(self._limits.follow)
-        self._waiting.look(busy=bool(self._rows))
         self._follow()
         for each in self._waiting.drop(lambda each: each.gone or self._error(each) is not None):
             error = self._error(each)
@@ -165,7 +162,6 @@ class Loop:
         now = time.monotonic()
         if expected or now >= self._next_look or self._branches.rested:
             self._branches.follow()
-            self._told = self._branches.told
             self._next_look = now + self._limits.follow
 
     def _held(self, answering: Answering) -> bool:

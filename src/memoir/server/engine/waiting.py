@@ -99,20 +99,12 @@ class Waiting:
             self._changed.notify()
 
     def rest(self, seconds: float) -> None:
-        """Wait until something changes, at most so many seconds."""
+        """Nothing is under way: wait until something changes, at most so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._woken, seconds)
-
-    def look(self, busy: bool) -> None:
-        """Begin a turn: what changes from now on ends the next rest.
-
-        Args:
-            busy: whether anything is under way.
-        """
-        with self._changed:
-            self._woken = False
-            if not (busy or self._questions):
+            if not self._questions:
                 self.idle.set()
+            self._changed.wait_for(lambda: self._woken, seconds)
+            self._woken = False
 
     def close(self) -> None:
         """Take no more."""
