@@ -14,6 +14,8 @@ from schemathesis import Case
 from served_app import ADMIN, KEYS, local
 
 from memoir.server.app import create_app
+from memoir.server.openai.chat import ChatRequest
+from memoir.server.openai.completions import CompletionRequest
 from memoir.server.settings import Settings
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
@@ -70,8 +72,7 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    "model prompt messages n stop stream stream_options memoir logprobs tools logit_bias temperature "
-    "max_tokens seed top_p user echo".split()
+    sorted({*ChatRequest.model_fields, *CompletionRequest.model_fields, *ChatRequest.refused})
 )
 
 

@@ -25,11 +25,8 @@ TEXT = "/v1/completions"
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     stream = io.StringIO()
-    handler = logs.write_to(stream)
-    yield stream
-    logs.LOGGER.removeHandler(handler)
-    logs.LOGGER.propagate = True
-    logs.LOGGER.setLevel(logging.NOTSET)
+    with logs.written_to(stream):
+        yield stream
 
 
 def read(lines: io.StringIO) -> list[dict[str, Any]]:
@@ -80,6 +77,19 @@ def test_no_secret_and_no_prompt_is_logged(lines: io.StringIO) -> None:
     assert len(read(lines)) == 8  # one of them is of the error
     for hidden in (EDITOR, "wrong-secret", "safe", "ann@example.org", "Dana"):
         assert hidden not in told
+
+
+def test_uvicorn_speaks_the_same_way_while_it_is_listened_to(lines: io.StringIO) -> None:
+    try:
+        raise KeyError("hidden")
+    except KeyError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    (line,) = read(lines)
+    assert (line["event"], line["error"]) == ("Exception in ASGI application", "KeyError")
+    assert "hidden" not in lines.getvalue()
+    with logs.written_to(io.StringIO()):
+        pass
+    assert not logs.LOGGER.propagate  # as it was
 
 
 def test_an_unexpected_error_is_told_in_the_log_only(lines: io.StringIO) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
 from memoir.errors import MemoirError
 
-LOGGER = logging.getLogger("memoir.server")
+LOGGER, UVICORN = logging.getLogger("memoir.server"), logging.getLogger("uvicorn.error")
 
 
 class JsonLines(logging.Formatter):
@@ -41,14 +43,23 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def write_to(stream: TextIO, level: int = logging.INFO) -> logging.Handler:
-    """Log the server's lines to a stream from now on, and nowhere else; returns what does."""
+@contextmanager
+def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
+    """Log to a stream, and nowhere else: the server's lines, and what uvicorn has to say."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
-    LOGGER.addHandler(handler)
-    LOGGER.setLevel(level)
-    LOGGER.propagate = False
-    return handler
+    before = [(each, each.level, each.propagate) for each in (LOGGER, UVICORN)]
+    for logger, *_ in before:
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, old_level, propagate in before:
+            logger.removeHandler(handler)
+            logger.setLevel(old_level)
+            logger.propagate = propagate
 
 
 def tell(event: str, **told: Any) -> None:
