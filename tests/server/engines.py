@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,11 +35,14 @@ def tiny_host(family: str = "llama") -> Host:
     return host
 
 
-def editor_on(host: Host, folder: Path, config: object = CONFIG, at: str | None = None) -> Editor:
+@contextmanager
+def editor_on(
+    host: Host, folder: Path, config: object = CONFIG, at: str | None = None
+) -> Iterator[Editor]:
     """An editor in this process, apart from whatever else uses the model."""
     store = Store(folder) if Store.exists(folder) else Store.create(folder)
-    with apart():
-        return Editor(host, store, config=config, at=at)
+    with apart(), Editor(host, store, config=config, at=at) as editor:
+        yield editor
 
 
 def taught(host: Host, folder: Path, facts: Sequence[Edit] = FACTS, **config: object) -> None:
@@ -70,6 +74,14 @@ async def engine_on(
         yield engine
     finally:
         await engine.close(30)
+
+
+async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for something that happens in another thread."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
 
 
 async def pieces(generation: Generation) -> list[Piece]:

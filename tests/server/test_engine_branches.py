@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engines import CONFIG, FACTS, answer, editor_on, engine_on, pieces, question, taught, tiny_host
+from engines import (
+    CONFIG,
+    FACTS,
+    answer,
+    editor_on,
+    engine_on,
+    pieces,
+    question,
+    taught,
+    tiny_host,
+    until,
+)
 
 from memoir import methods
 from memoir.editor import Editor
@@ -20,18 +29,6 @@ from memoir.store import Store, short
 from memoir.types import Edit
 
 NEW_FACT = Edit("The sky over Mars is", "green")
-
-
-async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for something that happens in another thread."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        await asyncio.sleep(0.01)
-
-
-async def in_thread(work: Callable[[], object]) -> Awaitable[object]:
-    return await asyncio.to_thread(work)  # type: ignore[return-value]
 
 
 def test_what_is_told_of_a_branch(tmp_path: Path) -> None:
