@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast check setup model benchmarks clean
+.PHONY: demo serve test fast check setup model benchmarks clean
 
 demo: model                 ## teach a small real model thirty facts, ask it, take one back
 	$(BIN)/memoir demo
+
+serve: model                ## serve the default model with the edits of ./memoir-store
+	$(BIN)/memoir serve
 
 test: model check           ## lint, types, all tests
 	$(BIN)/pytest

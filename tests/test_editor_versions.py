@@ -18,6 +18,7 @@ from memoir.errors import (
 )
 from memoir.store import Store
 from memoir.types import Edit, Note, Receipt
+from memoir.versions.merge import merge
 
 MakeEditor = Callable[..., Editor]
 
@@ -118,14 +119,13 @@ def test_an_editor_at_a_commit_has_the_bits_of_then(make_editor: MakeEditor) -> 
     assert same(state(make_editor(at="v1")), list(states.values())[2])
 
 
-@pytest.mark.parametrize("at", ["HEAD~1", "v1", "work"])
+@pytest.mark.parametrize("at", ["HEAD~1", "v1"])
 def test_an_editor_at_another_state_asks_and_stays_and_changes_nothing(
     make_editor: MakeEditor, at: str
 ) -> None:
     editor = make_editor(**EASY)
     first, *_ = teach(editor, FACTS[:2])
-    for ref in ("tag/v1", "branch/work"):
-        editor.store.move(ref, first.commit, "tag")
+    editor.store.move("tag/v1", first.commit, "tag")
     teach(editor, FACTS[2:])
     other = make_editor(at=at)
     before, rows = state(other), editor.store.log.rows()
@@ -138,8 +138,8 @@ def test_an_editor_at_another_state_asks_and_stays_and_changes_nothing(
         with pytest.raises(StoreError) as refused:
             change()
         assert str(refused.value) == (
-            "this editor looks at another state than branch 'main', which is in use; switch to a "
-            "branch to change it (memoir switch)."
+            "this editor looks at a commit or a tag, which stay as they are; look at a branch "
+            "to change it (memoir switch)."
         )
     editor.edit("One more fact is", "true")
     if at == "v1":
@@ -149,19 +149,56 @@ def test_an_editor_at_another_state_asks_and_stays_and_changes_nothing(
     assert len(editor.store.log.rows()) == len(rows) + 2
 
 
-def test_an_editor_of_a_branch_follows_it_and_may_change_it_while_it_is_in_use(
+def test_an_editor_of_a_branch_changes_that_one_whichever_is_in_use(
     make_editor: MakeEditor,
 ) -> None:
     editor = make_editor(**EASY)
     teach(editor, FACTS[:1])
-    editor.store.move("branch/work", editor.store.history.tip(), "branch")
+    store = editor.store
+    store.move("branch/work", store.history.tip(), "branch")
     work, main = make_editor(at="work"), make_editor(at="main")
-    editor.store.move("HEAD", "work", "switch")
+    assert (editor.branch, work.branch, main.branch) == ("main", "work", "main")
     work.edit(FACTS[1].prompt, FACTS[1].target)
-    main.refresh()
-    assert (len(work), len(main)) == (2, 1)
-    with pytest.raises(StoreError, match="another state than branch 'work', which is in use"):
-        main.edit(FACTS[2].prompt, FACTS[2].target)
+    assert [len(store.live(store.history.tip(each))) for each in ("main", "work")] == [1, 2]
+    store.move("HEAD", "work", "switch")
+    main.edit(FACTS[2].prompt, FACTS[2].target)
+    main.revert(main.live()[0].id)
+    for each in (editor, work, main):
+        each.refresh()
+    told = [[row.body["target"] for row in each.live()] for each in (editor, work, main)]
+    assert told == [["Dana", "Oslo"], ["Dana", "Oslo"], ["red"]]
+    work.close()
+    assert same(state(make_editor(at="work")), state(editor))
+
+
+def test_what_is_not_on_the_branch_that_is_changed_is_named(make_editor: MakeEditor) -> None:
+    editor = make_editor(**EASY)
+    editor.store.move("branch/work", editor.store.history.tip(), "branch")
+    (receipt,) = teach(editor, FACTS[:1])
+    work = make_editor(at="work")
+    before = editor.store.log.moves()
+    for word, what in ((receipt.id, receipt.id[:10]), (receipt.commit, receipt.commit)):
+        assert what is not None
+        with pytest.raises(UnknownName, match=f"{what[:10]}'? is not on branch 'work'; see"):
+            work.revert(str(word))
+    assert editor.store.log.moves() == before
+
+
+def test_a_merge_goes_to_the_branch_of_its_editor(make_editor: MakeEditor) -> None:
+    editor = make_editor(**EASY)
+    editor.store.move("branch/work", editor.store.history.tip(), "branch")
+    editor.store.move("branch/other", editor.store.history.tip(), "branch")
+    work, other = make_editor(at="work"), make_editor(at="other")
+    teach(work, FACTS[:1])
+    assert merge(other, "work").fast_forward
+    teach(work, FACTS[1:2])
+    teach(other, FACTS[2:])
+    merge(other, "work")
+    tips = (editor.store.history.tip(each) for each in ("main", "work", "other"))
+    assert [len(editor.store.live(tip)) for tip in tips] == [0, 2, 3]
+    assert len(other) == 3
+    message = editor.store.find(other.at).body["message"]
+    assert message == "Merge 'work' into 'other'"
 
 
 def test_an_editor_follows_a_switch_that_another_store_made(make_editor: MakeEditor) -> None:

@@ -46,7 +46,7 @@ class _Ahead(NamedTuple):
 
 
 class Committer:
-    """Changes the branch that a fold's store is switched to.
+    """Changes the branch that a fold looks at.
 
     Args:
         fold: what is in force; each change is taken in.
@@ -59,25 +59,26 @@ class Committer:
         self._review = review
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Be the only one that changes the branch, and know its tip.
+    def changing(self) -> Iterator[str]:
+        """Be the only one that changes the branch, which is yielded, and know its tip.
 
         Raises:
-            StoreError: what the fold looks at is not the branch in use.
+            StoreError: what the fold looks at is no branch.
         """
         with self._store.writing():
-            if not self._fold.follows:
+            branch = self._fold.branch
+            if branch is None:
                 raise StoreError(
-                    f"this editor looks at another state than branch '{self._store.history.branch}', "
-                    "which is in use; switch to a branch to change it (memoir switch)."
+                    "this editor looks at a commit or a tag, which stay as they are; look at a branch "
+                    "to change it (memoir switch)."
                 )
             self._fold.refresh()
-            yield
+            yield branch
 
     def teach(self, edits: Sequence[Edit], note: Note | None) -> list[Receipt | EditRefused]:
         """Fit edits side by side and commit those that are not refused."""
         ahead = self._ahead([edits])
-        with self.changing():
+        with self.changing() as branch:
             (fitted,) = self._fits([edits], ahead)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
             receipts: Iterator[Receipt] = iter(())
@@ -85,7 +86,7 @@ class Committer:
                 with self._all_or_nothing():
                     for each in written:
                         self._fold.take(each.row)
-                    commit = self._commit([each.row for each in written], note)
+                    commit = self._commit(branch, [each.row for each in written], note)
                 receipts = (self._receipt(each, commit) for each in written)
             return [each if isinstance(each, EditRefused) else next(receipts) for each in fitted]
 
@@ -115,14 +116,14 @@ class Committer:
             EditRefused: the first edit that was refused, with its ``place``.
         """
         ahead = self._ahead(teach, progress)
-        with self.changing(), self._all_or_nothing():
+        with self.changing() as branch, self._all_or_nothing():
             for id in remove:
                 self._fold.drop(id)
             for row in add:
                 self._fold.take(row)
             written = self._taken(self._fits(teach, ahead, progress))
             rows = [*add, *(each.row for each in written)]
-            commit = self._commit(rows, note, remove, parents, why)
+            commit = self._commit(branch, rows, note, remove, parents, why)
         return Changed(commit, [self._receipt(each, commit) for each in written])
 
     @contextmanager
@@ -139,7 +140,7 @@ class Committer:
     ) -> _Ahead | None:
         """Edits fitted while others may go on writing, if fitting depends on no other edit."""
         method = self._fold.method
-        if not (method.edits_apart and self._fold.follows):
+        if not method.edits_apart or self._fold.branch is None:
             return None
         ahead = _Ahead(method, [])
         for fitted in _fitted(method, groups, progress):
@@ -184,6 +185,7 @@ class Committer:
 
     def _commit(
         self,
+        branch: str,
         rows: Sequence[Row],
         note: Note | None,
         remove: Sequence[str] = (),
@@ -195,7 +197,9 @@ class Committer:
         note = note or Note()
         if not note.message:
             note = replace(note, message=_described(rows, remove))
-        commit = self._store.commit(rows, remove, note=note, parents=parents, why=why)
+        commit = self._store.commit(
+            rows, remove, note=note, parents=parents, why=why, branch=branch
+        )
         self._fold.at = commit.id
         return commit
 

@@ -247,7 +247,7 @@ class Editor:
 
         Raises:
             BadInput: a fact cannot be encoded, or the day it expires is none.
-            StoreError: what this editor looks at is not the branch in use.
+            StoreError: what this editor looks at is a commit or a tag.
         """
         todo = list(edits)
         for edit in todo:
@@ -288,8 +288,8 @@ class Editor:
             UnknownName: no such edit or commit, or an edit is not in force.
             StoreError: a commit cannot be taken back.
         """
-        with self.committer.changing():
-            row = self.store.revert(words, note)
+        with self.committer.changing() as branch:
+            row = self.store.revert(words, note, branch)
             self.refresh()
             return row
 
@@ -385,6 +385,11 @@ class Editor:
         """Id of the commit whose edits are in force."""
         assert self._fold.at is not None, "a fold loads a commit before anything else"
         return self._fold.at
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that edits go to; None where a commit or a tag is looked at."""
+        return self._fold.branch
 
     def live(self) -> list[Row]:
         """Rows of the edits in force, in order."""

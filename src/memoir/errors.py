@@ -96,7 +96,15 @@ class MemoryFull(EditRefused):
 
 
 class Objected(EditRefused):
-    """There is something to say against the edit; ``--force`` makes it all the same."""
+    """There is something to say against the edit; ``--force`` makes it all the same.
+
+    Attributes:
+        objections: everything there is to say, against all edits given together.
+    """
+
+    def __init__(self, message: str, objections: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.objections = tuple(objections)
 
 
 class LossNotFinite(EditRefused):

@@ -70,9 +70,12 @@ class Fold:
         self._load(self._target())
 
     @property
-    def follows(self) -> bool:
-        """Whether edits can be made: what is looked at is the branch in use."""
-        return self._name in (None, HEAD, self.store.history.branch)
+    def branch(self) -> str | None:
+        """The branch that is looked at, which edits go to; None at a commit or a tag."""
+        history = self.store.history
+        if self._name in (None, HEAD):
+            return history.branch
+        return self._name if self._name in history.branches else None
 
     def _target(self) -> str:
         history = self.store.history
@@ -91,7 +94,7 @@ class Fold:
         }
         row = self.store.row("settings", body, prepared.tensors)
         note = Note(f"Bind to {body['identity']['model']} with the method {method}")
-        self.store.commit(settings=row, note=note, why="init")
+        self.store.commit(settings=row, note=note, why="init", branch=self.branch)
 
     @property
     def turns(self) -> bool:

@@ -23,6 +23,7 @@ from memoir.cli import (
     gc,
     import_,
     init,
+    keys,
     log,
     merge,
     merge_weights,
@@ -31,6 +32,7 @@ from memoir.cli import (
     push,
     reset,
     revert,
+    serve,
     show,
     sign,
     stats,
@@ -49,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights)
+MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights, serve)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
 SHARING = (export, export_peft, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)
@@ -59,6 +61,7 @@ for verb in (*MODELS, *HISTORY, *SHARING, *STORE, *OTHERS):
     app.command(name, epilog=verb.EXAMPLES)(verb.run)
 
 app.add_typer(bench.app, name="bench")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

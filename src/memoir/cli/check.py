@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,22 +65,11 @@ def run(
         broken = blamed(editor, report.broken)
         messages = {each.commit: editor.store.find(each.commit or "").body for each in broken}
     if json:
-        print_json(_plain(report, broken))
+        print_json(replace(report, broken=broken).as_dict())
     else:
         _print(report, broken, messages)
     if not report.passed:
         raise typer.Exit(1)
-
-
-def _plain(report: Report, broken: list[Broken]) -> dict[str, Any]:
-    return {
-        "passed": report.passed,
-        "asked": report.asked,
-        "skipped": report.skipped,
-        "why_skipped": report.why_skipped,
-        "broken": [asdict(each) for each in broken],
-        "expired": [{"id": row.id, **row.body} for row in report.expired],
-    }
 
 
 def _print(report: Report, broken: list[Broken], messages: dict[str | None, Any]) -> None:

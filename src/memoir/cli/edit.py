@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +33,6 @@ from memoir.types import Edit, Note, Progress, Receipt, Record
 
 if TYPE_CHECKING:
     from memoir.editor import Editor
-    from memoir.versions.conflicts import Objection
 
 EXAMPLES = (
     'Examples:  memoir edit "The CEO of Acme is" "Dana Reyes" --source https://acme.example  |  '
@@ -108,22 +106,8 @@ def run(
         records = [_marked(each, source, expires, tuple(tag or ())) for each in records]
         note = Note(message or "", author)
         with opening.existing(store, model, dtype, device_map) as editor, progress_bars() as bars:
-            found = _objections(editor, records)
-            refused: list[Receipt | EditRefused] = []
-            if force:
-                note = replace(
-                    note, forced=tuple(str(each) for some in found.values() for each in some)
-                )
-            elif keep_going:
-                refused = [_objected(records[number], some) for number, some in found.items()]
-                records = [each for number, each in enumerate(records) if number not in found]
-            elif found:
-                number, some = next(iter(found.items()))
-                raise _objected(records[number], some, len(found))
-            if file is None or keep_going:
-                results = refused + _one_by_one(editor, records, note, bars)
-            else:
-                results = _together(editor, records, note, bars)
+            together = file is not None and not keep_going
+            results = _taught(editor, records, note, together, keep_going, force, bars)
     _show(results, json)
 
 
@@ -137,26 +121,6 @@ def _edit(
     if prompt is None or target is None:
         raise BadInput('give a prompt and a target: memoir edit "PROMPT" "TARGET", or --file FILE.')
     return Edit(prompt, target, subject, phrasings, aliases)
-
-
-def _objections(editor: Editor, records: Sequence[Record]) -> dict[int, list[Objection]]:
-    """What there is to say against records, by their number."""
-    from memoir.versions.conflicts import objections
-
-    found: dict[int, list[Objection]] = {}
-    for each in objections(editor, [record.edit for record in records]):
-        found.setdefault(each.number, []).append(each)
-    return found
-
-
-def _objected(record: Record, found: Sequence[Objection], records: int = 1) -> Objected:
-    where = f"{record.where}: " if record.where else ""
-    more = f" So are {records - 1} more." if records > 1 else ""
-    return Objected(
-        f"{where}{record.edit.prompt!r} → {record.edit.target!r} is objected to; nothing was changed. "
-        + " ".join(map(str, found))
-        + f"{more} To make it all the same, give --force."
-    )
 
 
 def _marked(
@@ -173,32 +137,31 @@ def _marked(
     return replace(record, edit=marked)
 
 
-def _one_by_one(
-    editor: Editor, records: Sequence[Record], note: Note, progress: Progress
+def _taught(
+    editor: Editor,
+    records: Sequence[Record],
+    note: Note,
+    together: bool,
+    keep_going: bool,
+    force: bool,
+    progress: Progress,
 ) -> list[Receipt | EditRefused]:
-    """Each result as it comes; records that state one message after the other share their commits."""
-    results: list[Receipt | EditRefused] = []
+    from memoir.versions.teaching import teach
 
-    def told(_what: str, done: int, _total: int) -> None:
-        progress("editing", len(results) + done, len(records))
-
-    for message, some in groupby(records, key=lambda record: record.message):
-        said = replace(note, message=note.message or message)
-        results += editor.edit_many([record.edit for record in some], note=said, progress=told)
-    progress("editing", len(records), len(records))
-    return results
-
-
-def _together(
-    editor: Editor, records: Sequence[Record], note: Note, progress: Progress
-) -> list[Receipt | EditRefused]:
-    """One commit, or the refusal of the first fact that cannot be taught."""
-    messages = dict.fromkeys(record.message for record in records if record.message)
-    said = replace(note, message=note.message or "; ".join(messages))
     try:
-        results = editor.edit_many(
-            [record.edit for record in records], note=said, together=True, progress=progress
+        return teach(
+            editor,
+            records,
+            note,
+            together=together,
+            keep_going=keep_going,
+            force=force,
+            progress=progress,
         )
+    except Objected as error:
+        raise Objected(
+            f"{error} To make it all the same, give --force.", error.objections
+        ) from error
     except EditRefused as error:
         where = "" if error.place is None else f"{records[error.place].where}: "
         raise type(error)(
@@ -206,8 +169,6 @@ def _together(
             "--keep-going.",
             error.losses,
         ) from error
-    progress("editing", len(records), len(records))
-    return results
 
 
 def _show(results: Sequence[Receipt | EditRefused], json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -96,7 +96,7 @@ def _in_force(store: Store, ref: str | None, which: Filter) -> list[Entry]:
 
 def _live(entries: list[Entry], place: str, json: bool) -> None:
     if json:
-        print_json([plain(entry) for entry in entries])
+        print_json([entry.as_dict() for entry in entries])
         return
     table = Table(title=escape(f"{place}: {len(entries)} edits in force"), title_justify="left")
     table.add_column("id", no_wrap=True)
@@ -120,15 +120,3 @@ def _live(entries: list[Entry], place: str, json: bool) -> None:
 
 def _damage(entries: list[Entry]) -> Iterator[str]:
     yield from (entry.note for entry in entries if entry.note)
-
-
-def plain(entry: Entry) -> dict[str, Any]:
-    """An entry as plain values."""
-    return {
-        "id": entry.row.id,
-        "time": entry.row.time,
-        "status": entry.status,
-        "commit": entry.commit,
-        "note": entry.note,
-        **entry.row.body,
-    }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from memoir.cli.output import err
-from memoir.errors import NotAStore
+from memoir.errors import MissingExtra, NotAStore
 
 if TYPE_CHECKING:
     from memoir.editor import Editor
@@ -36,6 +37,21 @@ def existing(
 
         gate.install(editor)
         yield editor
+
+
+def check_serving() -> None:
+    """Find out whether what serving needs is installed.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    if any(
+        find_spec(name) is None
+        for name in ("fastapi", "prometheus_client", "sse_starlette", "uvicorn")
+    ):
+        raise MissingExtra(
+            "serving needs FastAPI and uvicorn; install them with: pip install 'memoir-edit[serve]'"
+        )
 
 
 @contextmanager

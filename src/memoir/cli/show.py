@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memoir.cli import opening, telling
-from memoir.cli.log import plain
 from memoir.cli.output import (
     DEFAULT_STORE,
     JsonOption,
@@ -64,7 +63,7 @@ def _edit(store: Store, row: Row, json: bool) -> None:
     file = store.file(row.sha256) if row.sha256 else None
     if json:
         more = {"file": str(file) if file else None, "bytes": size}
-        print_json({"kind": "edit", **plain(entry), **more})
+        print_json({"kind": "edit", **entry.as_dict(), **more})
         return
     body = row.body
     lists = {name: ", ".join(body.get(name, ())) for name in ("phrasings", "aliases", "tags")}

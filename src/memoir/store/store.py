@@ -63,6 +63,17 @@ class Entry:
         """What was taught."""
         return taught(self.row)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as plain values, for ``--json``."""
+        return {
+            "id": self.row.id,
+            "time": self.row.time,
+            "status": self.status,
+            "commit": self.commit,
+            "note": self.note,
+            **self.row.body,
+        }
+
 
 class Store:
     """An existing store; see :meth:`create` for a new one.
@@ -192,13 +203,14 @@ class Store:
 
     # ------------------------------------------------------------------ what became of edits
 
-    def entries(self, commit: str | None = None) -> list[Entry]:
-        """Every edit made on the way to a commit, by default the tip, in order; the files of those in
-        force are looked for."""
+    def entries(self, commit: str | None = None, ids: Sequence[str] | None = None) -> list[Entry]:
+        """Every edit made on the way to a commit, by default the tip, in order; or some of them, by
+        their ids. The files of those in force are looked for."""
         history = self.history
         commit = commit or history.tip()
         live, made = set(history.live(commit)), history.made(commit)
-        return [self._entry(row, live, made[row.id]) for row in self._named(list(made))]
+        rows = self._named(list(made) if ids is None else ids)
+        return [self._entry(row, live, made[row.id]) for row in rows]
 
     def entry(self, id: str) -> Entry:
         """One edit of the branch in use.
@@ -216,17 +228,20 @@ class Store:
             )
         return self._entry(row, history.live(history.tip()), made[row.id])
 
-    def in_force(self, id: str) -> Row:
-        """The row of an edit that is in force.
+    def in_force(self, id: str, branch: str | None = None) -> Row:
+        """The row of an edit that is in force on a branch, by default the one in use.
 
         Raises:
             UnknownName: no such edit, or it was taken back before.
         """
         row = self.find(id, "edit")
         history = self.history
-        if row.id not in history.live(history.tip()):
-            gone = row.id in history.made(history.tip())
-            why = "is reverted already" if gone else f"is not on branch '{history.branch}'"
+        tip = history.tip(branch)
+        if row.id not in history.live(tip):
+            gone = row.id in history.made(tip)
+            why = (
+                "is reverted already" if gone else f"is not on branch '{branch or history.branch}'"
+            )
             raise UnknownName(f"'{short(row.id)}' {why}; see: memoir log")
         return row
 
@@ -292,8 +307,9 @@ class Store:
         note: Note | None = None,
         parents: Sequence[str] | None = None,
         why: str = "commit",
+        branch: str | None = None,
     ) -> Row:
-        """Change what is in force on the branch in use; durable when this returns.
+        """Change what is in force on a branch; durable when this returns.
 
         Args:
             add: edits that come into force, in order: new ones from :meth:`row`, or ones that are
@@ -303,6 +319,7 @@ class Store:
             note: who changes this, and why.
             parents: of the commit; None for the branch's tip.
             why: the verb, for the record of moves.
+            branch: which one; None for the branch in use.
 
         Returns:
             The commit's row.
@@ -314,7 +331,8 @@ class Store:
         note = note or Note()
         with self.writing():
             history, config = self.history, self.log.config()
-            tip = history.tip()
+            branch = branch or history.branch
+            tip = history.tip(branch)
             body = {
                 "parents": list(parents) if parents is not None else [tip] if tip else [],
                 "author": note.author or author(config.get(USER)),
@@ -328,7 +346,7 @@ class Store:
             rows = [*((settings,) if settings else ()), *add]
             known = self.log.get(row.id for row in rows)
             new = [row for row in rows if row.id not in known]
-            moves = [(f"branch/{history.branch}", commit.id, why)]
+            moves = [(f"branch/{branch}", commit.id, why)]
             key = config.get(signatures.KEY)
             signed = {commit.id: signatures.sign(commit, key)} if key else {}
             return self.log.append([*new, commit], moves, signed)[-1]
@@ -338,19 +356,22 @@ class Store:
         with self.writing():
             self.log.append([], [(ref, target, why)])
 
-    def revert(self, words: Sequence[str], note: Note | None = None) -> Row:
+    def revert(
+        self, words: Sequence[str], note: Note | None = None, branch: str | None = None
+    ) -> Row:
         """Take edits and commits back, all or none, and return the commit that does.
 
         Args:
             words: what to take back, see :func:`memoir.store.undo.plan`.
             note: who does, and why.
+            branch: which one they are taken back from; None for the branch in use.
 
         Raises:
             UnknownName: no such edit or commit, or an edit is not in force.
             StoreError: a commit cannot be taken back.
         """
         with self.writing():
-            undo = plan(self, words)
+            undo = plan(self, words, branch)
             note = note or Note()
             rows = self.log.get(undo.add)
             return self.commit(
@@ -358,6 +379,7 @@ class Store:
                 undo.remove,
                 note=replace(note, message=note.message or undo.message),
                 why="revert",
+                branch=branch,
             )
 
     def _sweep(self) -> None:

@@ -28,27 +28,29 @@ class Undo:
     message: str
 
 
-def plan(store: Store, words: Sequence[str]) -> Undo:
-    """What takes edits and commits back from the branch in use, the last one given first.
+def plan(store: Store, words: Sequence[str], branch: str | None = None) -> Undo:
+    """What takes edits and commits back from a branch, the last one given first.
 
     Args:
         words: ids of edits or commits or beginnings of them, names of commits, or ``A..B``: the
             commits after A up to B.
+        branch: which one; None for the branch in use.
 
     Raises:
         UnknownName: no such edit or commit, or an edit is not in force.
         StoreError: a commit cannot be taken back, or nothing would change.
     """
     history = store.history
-    before = history.live(history.tip())
+    branch = branch or history.branch
+    before = history.live(history.tip(branch))
     state = dict.fromkeys(before)
     told = []
     for word in words:
         commits, edit = _meant(store, word)
         for commit in reversed(commits):
-            _take_back(store, commit, state)
+            _take_back(store, branch, commit, state)
         if edit is not None:
-            row = store.in_force(edit)
+            row = store.in_force(edit, branch)
             if row.id not in state:
                 raise UnknownName(f"'{short(row.id)}' is named twice; name it once.")
             del state[row.id]
@@ -92,16 +94,14 @@ def _meant(store: Store, word: str) -> tuple[list[str], str | None]:
     return ([row.id], None) if row.kind == "commit" else ([], row.id)
 
 
-def _take_back(store: Store, commit: str, state: dict[str, None]) -> None:
-    """Undo one commit in a state."""
+def _take_back(store: Store, branch: str, commit: str, state: dict[str, None]) -> None:
+    """Undo one commit in a branch's state."""
     history = store.history
     node = history.nodes[commit]
     if node.settings is not None:
         raise StoreError(_settings(f"commit {short(commit)}"))
-    if commit not in history.ancestors(history.tip()):
-        raise UnknownName(
-            f"commit {short(commit)} is not on branch '{history.branch}'; see: memoir log"
-        )
+    if commit not in history.ancestors(history.tip(branch)):
+        raise UnknownName(f"commit {short(commit)} is not on branch '{branch}'; see: memoir log")
     for edit in node.add:
         if edit not in state:
             raise StoreError(

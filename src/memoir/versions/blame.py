@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memoir.editor import Editor
-from memoir.store import Row
+from memoir.store import Row, Store
 from memoir.types import Match
 from memoir.versions.log import plain
 
@@ -63,9 +63,20 @@ def blame(editor: Editor, prompt: str, *, chat: bool = False) -> Blame:
         BadInput: the prompt is empty or too long.
     """
     match = editor.ask(prompt, chat=chat, max_new_tokens=1).match
+    return traced(editor.store, editor.at, prompt, match)
+
+
+def traced(store: Store, at: str, prompt: str, match: Match | None) -> Blame:
+    """The edit that a verdict names, and the commit that made it.
+
+    Args:
+        store: where both are kept.
+        at: the commit whose edits were asked.
+        prompt: what was asked.
+        match: the router's verdict on it.
+    """
     if match is None or match.edit_id is None:
         return Blame(prompt, match, None, None)
-    store = editor.store
-    made = store.history.made(editor.at)[match.edit_id]
+    made = store.history.made(at)[match.edit_id]
     rows = store.log.get([match.edit_id, made])
     return Blame(prompt, match, rows[match.edit_id], rows[made])

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 from memoir.editor import Editor
 from memoir.store import Row
@@ -61,6 +62,17 @@ class Report:
     def passed(self) -> bool:
         """Whether nothing broke and nothing expired."""
         return not self.broken and not self.expired
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, for ``--json``."""
+        return {
+            "passed": self.passed,
+            "asked": self.asked,
+            "skipped": self.skipped,
+            "why_skipped": self.why_skipped,
+            "broken": [asdict(each) for each in self.broken],
+            "expired": [{"id": row.id, **row.body} for row in self.expired],
+        }
 
 
 WHY_SKIPPED = (

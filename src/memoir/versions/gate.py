@@ -19,6 +19,7 @@ from memoir.versions.suite import Question, read_probes
 
 def install(editor: Editor) -> None:
     """Guard what an editor commits, if its store is set to."""
+    editor.review = None
     if config.get(editor.store, "gate.on-commit"):
         probes = own_probes(editor.store)
         editor.review = lambda at: guard(at, probes)

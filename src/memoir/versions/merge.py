@@ -67,10 +67,10 @@ def merge(
     answers: Mapping[str, str] | None = None,
     note: Note | None = None,
 ) -> Merged:
-    """Merge a branch, tag or commit into the branch in use; one commit, or nothing.
+    """Merge a branch, tag or commit into an editor's branch; one commit, or nothing.
 
     Args:
-        editor: of the branch in use.
+        editor: of the branch that is merged into.
         name: what to merge.
         prefer: ``ours`` or ``theirs``, for conflicts that have no answer of their own.
         answers: what to teach in the place of both edits of a conflict, by the beginning of the id of
@@ -82,25 +82,24 @@ def merge(
         BadInput: an answer belongs to no conflict, or the two sides are bound to a model differently.
         EditRefused: an answer could not be taught.
     """
-    with editor.store.writing():  # nobody else moves the branch meanwhile
-        editor.refresh()
-        return _merged(editor, name, prefer, dict(answers or {}), note or Note())
+    with editor.committer.changing() as branch:  # nobody else moves the branch meanwhile
+        return _merged(editor, branch, name, prefer, dict(answers or {}), note or Note())
 
 
 def _merged(
-    editor: Editor, name: str, prefer: str | None, answers: dict[str, str], note: Note
+    editor: Editor, branch: str, name: str, prefer: str | None, answers: dict[str, str], note: Note
 ) -> Merged:
     store = editor.store
     history = store.history
-    theirs, ours = history.resolve(name), history.tip()
+    theirs, ours = history.resolve(name), history.tip(branch)
     assert ours is not None, "an editor's branch is bound to its model"
     if not note.message:
-        note = replace(note, message=f"Merge '{name}' into '{history.branch}'")
+        note = replace(note, message=f"Merge '{name}' into '{branch}'")
     if theirs in history.ancestors(ours):
         return Merged(ours)
-    _check_settings(history, ours, theirs, name)
+    _check_settings(history, branch, theirs, name)
     if ours in history.ancestors(theirs):
-        return _moved_on(editor, history, ours, theirs)
+        return _moved_on(editor, branch, ours, theirs)
     base = set(history.live(history.base(ours, theirs)))
     here, there = history.live(ours), history.live(theirs)
     added = [id for id in there if id not in base and id not in set(here)]
@@ -128,21 +127,22 @@ def _merged(
     )
 
 
-def _check_settings(history: History, ours: str, theirs: str, name: str) -> None:
-    if history.settings(ours) != history.settings(theirs):
+def _check_settings(history: History, branch: str, theirs: str, name: str) -> None:
+    if history.settings(history.tip(branch)) != history.settings(theirs):
         raise BadInput(
-            f"'{name}' and '{history.branch}' are bound to their model by different settings: edits "
+            f"'{name}' and '{branch}' are bound to their model by different settings: edits "
             "made under one do not fit the other. Teach its edits anew here: memoir log --live --json "
             "lists them."
         )
 
 
-def _moved_on(editor: Editor, history: History, ours: str, theirs: str) -> Merged:
+def _moved_on(editor: Editor, branch: str, ours: str, theirs: str) -> Merged:
+    history = editor.store.history
     here, there = history.live(ours), history.live(theirs)
     if editor.review is not None:
         with at_state(editor, theirs) as then:
             editor.review(then)
-    editor.store.move(f"branch/{history.branch}", theirs, "merge")
+    editor.store.move(f"branch/{branch}", theirs, "merge")
     editor.refresh()
     added = tuple(id for id in there if id not in set(here))
     removed = tuple(id for id in here if id not in set(there))

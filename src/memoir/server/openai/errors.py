@@ -193,8 +193,10 @@ def _param(location: Sequence[int | str], given: Any) -> str | None:
     if where != "body":
         return str(path[0]) if path else None
     param = ""
-    for part in path:
+    for number, part in enumerate(path, start=1):
         if isinstance(given, dict):
+            if part not in given and number < len(path):
+                continue
             param += f".{part}"
             if part not in given:
                 break
