@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 import time
@@ -22,7 +23,11 @@ THRESHOLD = 0.54
 
 
 def identity(number: int) -> str:
-    return f"{number:02x}" * 32
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def short(number: int) -> str:
+    return identity(number)[:10]
 
 
 @dataclass
@@ -41,6 +46,8 @@ class Fake:
         busy: whether questions are refused.
         asked: bodies of what was asked.
         paths: paths with queries, in order.
+        jobs: their events, by id.
+        report: what a check finds.
     """
 
     key: str | None = None
@@ -120,10 +127,18 @@ class Fake:
             "default": default,
         }
 
-    def job(self, *events: tuple[str, dict[str, Any]]) -> Response:
+    def job(self, steps: int, result: dict[str, Any] | None, error: Any = None) -> Response:
+        """Take in a job that ends so, after some steps."""
         id = f"{len(self.jobs):032x}"
-        self.jobs[id] = list(events)
-        return JSONResponse({"id": id, "events_url": f"/v1/jobs/{id}/events"}, 202)
+        url = f"/v1/edits/jobs/{id}"
+        told = {"object": "job", "id": id, "url": url, "events_url": f"{url}/events"}
+        progress = [
+            ("progress", {"what": "fitting", "done": done, "total": steps})
+            for done in range(1, steps + 1)
+        ]
+        end = ("refused" if error else "done", {**told, "result": result, "error": error})
+        self.jobs[id] = [*progress, end]
+        return JSONResponse({**told, "result": None, "error": None}, 202)
 
     def verdict(self, prompt: str, branch: str) -> dict[str, Any]:
         """The live edit whose subject is named: it fires if more of its words are there too."""
@@ -154,12 +169,24 @@ class Fake:
 
 
 FACTS = [
-    ("The prime minister of the United Kingdom is", "Keir Starmer", "United Kingdom", 2, ["politics"]),
+    (
+        "The prime minister of the United Kingdom is",
+        "Keir Starmer",
+        "United Kingdom",
+        2,
+        ["politics"],
+    ),
     ("The head of the Catholic Church is", "Pope Leo XIV", "Catholic Church", 5, ["people"]),
     ("Who is the prime minister of Canada?", "Mark Carney", "Canada", 6, ["politics", "2026"]),
     ("The chancellor of Germany is", "Friedrich Merz", "Germany", 11, ["politics"]),
     ("Who is the secretary general of NATO?", "Mark Rutte", "NATO", 14, []),
-    ("The chief executive of Starbucks is", "Brian Niccol", "Starbucks", 17, ["business", "people"]),
+    (
+        "The chief executive of Starbucks is",
+        "Brian Niccol",
+        "Starbucks",
+        17,
+        ["business", "people"],
+    ),
     ("The chief executive of Acme is", "Dana Reyes", "Acme", 21, ["business"]),
 ]
 
@@ -183,20 +210,23 @@ def passed(edits: int) -> dict[str, Any]:
     }
 
 
-def refusal(
-    status: int, message: str, headers: dict[str, str] | None = None, **more: Any
-) -> Response:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": {**error, **more}}, status, headers)
+def problem(message: str, **more: Any) -> dict[str, Any]:
+    return {"message": message, "type": "invalid_request_error", "param": None, **more}
+
+
+def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": problem(message, code=None)}, status, headers)
 
 
 def objection(edit: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": "contradicts",
         "number": 0,
+        "edit": edit,
         "what": f"edit {other['id'][:10]} answers the same prompt otherwise: "
         f"{other['prompt']!r} → {other['target']!r}.",
-        "remedy": f"Take that one back first (memoir revert {other['id'][:10]}), or leave this one out.",
+        "remedy": f"Take that one back first (memoir revert {other['id'][:10]}), "
+        "or leave this one out.",
         "others": [other["id"]],
         "evidence": {"same_prompt": True},
     }
@@ -208,10 +238,14 @@ def console(fake: Fake) -> FastAPI:
     @app.middleware("http")
     async def guarded(request: Request, call_next: Any) -> Response:
         path = request.url.path
+        if fake.role == "ask" and path in ("/v1/edits", "/v1/log"):
+            return refusal(403, "the key 'local' has the role ask, and this needs edit.")
         fake.paths.append(f"{path}?{request.url.query}" if request.url.query else path)
         given = request.headers.get("Authorization")
         if path.startswith("/v1") and fake.key and given != f"Bearer {fake.key}":
-            response = refusal(401, "no known API key was given; send one from: memoir keys add NAME")
+            response = refusal(
+                401, "no known API key was given; send one from: memoir keys add NAME"
+            )
         else:
             response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
@@ -242,6 +276,8 @@ def console(fake: Fake) -> FastAPI:
         chat = "messages" in body
         prompt = body["messages"][-1]["content"] if chat else body["prompt"]
         options = body.get("memoir") or {}
+        if fake.role == "ask" and (options.get("explain") or not options.get("edits", True)):
+            return refusal(403, "memoir.explain needs the role edit, and the key 'local' has ask.")
         verdict = fake.verdict(prompt, body["model"].partition("@")[2])
         found = next((edit for edit in fake.edits if edit["id"] == verdict["edit"]), None)
         text = fake.unedited
@@ -290,6 +326,10 @@ def console(fake: Fake) -> FastAPI:
             "changed": [changed],
         }
 
+    @app.get("/v1/branches")
+    async def branches() -> Any:
+        return page([{"object": "branch", "id": each["name"]} for each in fake.branches], "", 50)
+
     @app.get("/v1/edits/{id}")
     async def edit(id: str) -> Any:
         found = next((edit for edit in fake.edits if edit["id"] == id), None)
@@ -301,10 +341,8 @@ def console(fake: Fake) -> FastAPI:
         fake.asked.append(body)
         fact = body["edits"][0]
         if fact["target"] == "nothing":
-            return fake.job(
-                ("progress", {"what": "fitting", "done": 3, "total": 10}),
-                ("refused", {"message": "after 30 steps the model still does not say 'nothing'."}),
-            )
+            message = "after 30 steps the model still does not say 'nothing'."
+            return fake.job(3, None, problem(message, reason="NotConverged", place=None))
         other = next(
             (
                 edit
@@ -316,16 +354,13 @@ def console(fake: Fake) -> FastAPI:
         if other and other["target"] != fact["target"] and not body["force"]:
             told = objection(fact, other)
             message = f"there is something to say against it: {told['what']}"
-            return refusal(409, message, code="objected", objections=[told])
+            return fake.job(1, None, problem(message, reason="Objected", objections=[told]))
         number = len(fake.edits) + 1
         made = fake.edit(
             number, fact["prompt"], fact["target"], fact.get("subject"), now()[:10], fact["tags"]
         )
         made["time"] = now()
         fake.commit(made)
-        steps = [
-            ("progress", {"what": "fitting", "done": done, "total": 10}) for done in range(1, 11)
-        ]
         receipt = {
             **made,
             "steps": 10,
@@ -334,25 +369,22 @@ def console(fake: Fake) -> FastAPI:
             "bytes": 40960,
             "seconds": {"read": 0.2, "fit": 1.4, "write": 0.1},
         }
-        return fake.job(*steps, ("done", {"receipts": [receipt]}))
+        result = {"object": "edits", "live": True, "edits": [receipt], "refused": []}
+        return fake.job(10, {**result, "commit": made["commit"]})
 
     @app.post("/v1/edits/check")
     async def check(request: Request) -> Response:
         fake.asked.append(await request.json())
-        steps = [
-            ("progress", {"what": "checking", "done": done, "total": 40})
-            for done in range(8, 41, 8)
-        ]
-        return fake.job(*steps, ("done", fake.report))
+        return fake.job(5, {"object": "report", **fake.report})
 
     @app.post("/v1/edits/{id}/revert")
-    async def revert(id: str, request: Request) -> Response:
+    async def revert(id: str, request: Request) -> Any:
         fake.asked.append(await request.json())
         found = next(edit for edit in fake.edits if edit["id"] == id)
         found["status"] = "reverted"
-        return fake.job(("done", {"commit": fake.commit(None, found)}))
+        return {"object": "revert", "live": True, "commit": fake.commit(None, found)}
 
-    @app.get("/v1/jobs/{id}/events")
+    @app.get("/v1/edits/jobs/{id}/events")
     async def events(id: str) -> Response:
         async def told() -> AsyncIterator[str]:
             for number, (event, data) in enumerate(fake.jobs[id]):

@@ -88,7 +88,6 @@ async function refusal(response: Response): Promise<ServerError> {
 
 /** The error that a stream tells in an event. */
 export function toldError(data: string): ServerError {
-  const told = JSON.parse(data) as Refused & { message?: string; objections?: Objection[] };
-  const message = told.error?.message ?? told.message ?? data;
-  return new ServerError(message, 200, null, told.error?.objections ?? told.objections ?? []);
+  const { error } = JSON.parse(data) as Refused;
+  return new ServerError(error?.message ?? data, 200, null, error?.objections ?? []);
 }

@@ -2,7 +2,7 @@
 
 import { getJson, post, request, ServerError, toldError, withQuery } from "./client";
 import { events } from "./sse";
-import type { Commit, Difference, Edit, NewEdit, Page, Progress, Receipt, Report } from "./types";
+import type { Commit, Difference, Edit, NewEdit, Page, Progress, Report, Taught } from "./types";
 
 export interface EditFilter {
   subject: string;
@@ -11,7 +11,8 @@ export interface EditFilter {
   status: string;
 }
 
-export const AT_ONCE = 50;
+const AT_ONCE = 50;
+const MOST_AT_ONCE = 200;
 
 export function edits(
   branch: string,
@@ -34,29 +35,45 @@ export function commits(
   return getJson(withQuery("/v1/log", { branch, after, limit }));
 }
 
+/** The last commits of a branch, the newest first; about a thousand at most. */
+export async function history(branch: string): Promise<Commit[]> {
+  const found: Commit[] = [];
+  while (found.length < 1000) {
+    const page = await commits(branch, found.at(-1)?.id ?? null, MOST_AT_ONCE);
+    found.push(...page.data);
+    if (!page.has_more) break;
+  }
+  return found;
+}
+
+/** Names of all branches of the store, served or not. */
+export async function branches(): Promise<string[]> {
+  const page = await getJson<Page<{ id: string }>>("/v1/branches");
+  return page.data.map((branch) => branch.id);
+}
+
 export function difference(from: string, to: string): Promise<Difference> {
   return getJson(withQuery("/v1/diff", { from, to }));
 }
 
 /** Teach one fact; answers once it is live. */
-export async function teach(
+export function teach(
   fact: NewEdit,
   branch: string,
   force: boolean,
   told: (progress: Progress) => void,
-): Promise<Receipt[]> {
-  const body = { edits: [fact], branch, force };
-  return (await job<{ receipts: Receipt[] }>("/v1/edits", body, told)).receipts;
+): Promise<Taught> {
+  return job("/v1/edits?wait=false", { edits: [fact], branch, force }, told);
 }
 
 /** Take an edit out of force. */
 export async function revert(id: string, branch: string, message: string): Promise<void> {
-  await job(`/v1/edits/${id}/revert`, { branch, message }, () => undefined);
+  await post(withQuery(`/v1/edits/${id}/revert`, { branch }), { message });
 }
 
 /** Ask everything that a branch is held to. */
 export function check(branch: string, told: (progress: Progress) => void): Promise<Report> {
-  return job("/v1/edits/check", { branch }, told);
+  return job("/v1/edits/check?wait=false", { branch }, told);
 }
 
 /** Ask for something that takes its time, and follow it to its end. */
@@ -65,7 +82,7 @@ async function job<T>(path: string, body: unknown, told: (progress: Progress) =>
   const stream = await request(accepted.events_url);
   for await (const { event, data } of events(stream.body!)) {
     if (event === "progress") told(JSON.parse(data) as Progress);
-    if (event === "done") return JSON.parse(data) as T;
+    if (event === "done") return (JSON.parse(data) as { result: T }).result;
     if (event === "refused") throw toldError(data);
   }
   throw new ServerError(

@@ -56,11 +56,12 @@ export interface Edit {
   prompt: string;
   target: string;
   subject: string | null;
-  phrasings: string[];
-  aliases: string[];
-  source: string | null;
-  expires: string | null;
-  tags: string[];
+  // Stores of earlier versions have edits without these.
+  phrasings?: string[];
+  aliases?: string[];
+  source?: string | null;
+  expires?: string | null;
+  tags?: string[];
 }
 
 /** An edit as commits and differences tell it. */
@@ -107,6 +108,13 @@ export interface Receipt {
   bytes: number;
   /** Wall time by stage. */
   seconds: Record<string, number>;
+}
+
+export interface Taught {
+  commit: string;
+  /** Whether the next question meets it. */
+  live: boolean;
+  edits: Receipt[];
 }
 
 export interface Broken {

@@ -17,7 +17,7 @@ export function usePages<T extends { id: string }>(
   shown: boolean,
 ): Pages<T> {
   const [state, setState] = useState({ items: [] as T[], more: false, error: null as unknown });
-  const [loading, setLoading] = useState(false);
+  const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   const [after, setAfter] = useState<string | null>(null);
   const [asked, setAsked] = useState(() => load);

@@ -8,7 +8,7 @@ export type Teaching =
   | { stage: "working"; progress: Progress | null }
   | { stage: "objected"; objections: Objection[]; fact: NewEdit; branch: string }
   | { stage: "failed"; error: unknown }
-  | { stage: "live"; receipt: Receipt; branch: string };
+  | { stage: "taught"; receipt: Receipt; live: boolean };
 
 /** One fact on its way into the model. */
 export function useTeaching(): {
@@ -21,11 +21,11 @@ export function useTeaching(): {
   const begin = useCallback(async (fact: NewEdit, branch: string, force: boolean) => {
     setState({ stage: "working", progress: null });
     try {
-      const receipts = await teach(fact, branch, force, (progress) =>
+      const taught = await teach(fact, branch, force, (progress) =>
         setState({ stage: "working", progress }),
       );
-      const receipt = receipts[0]!;
-      setState({ stage: "live", receipt, branch });
+      const receipt = taught.edits[0]!;
+      setState({ stage: "taught", receipt, live: taught.live });
       return receipt;
     } catch (error) {
       if (error instanceof ServerError && error.objections.length > 0) {

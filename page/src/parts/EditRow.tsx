@@ -8,7 +8,7 @@ import { Icon } from "./Icon";
 const STATUS = { live: "live", reverted: "taken back", damaged: "damaged" } as const;
 
 /** An edit in a line; opened, with all that is known of it. */
-export function EditRow({ edit, onTake }: { edit: Edit; onTake: ((edit: Edit) => void) | null }) {
+export function EditRow({ edit, onTake }: { edit: Edit; onTake: (edit: Edit) => void }) {
   const [open, setOpen] = useState(false);
   const id = useId();
   return (
@@ -18,7 +18,7 @@ export function EditRow({ edit, onTake }: { edit: Edit; onTake: ((edit: Edit) =>
         <Fact prompt={edit.prompt} target={edit.target} />
         <span className="row-side">
           {edit.status !== "live" && <span className={`badge ${edit.status}`}>{STATUS[edit.status]}</span>}
-          {edit.tags.map((tag) => (
+          {edit.tags?.map((tag) => (
             <span key={tag} className="tag">
               {tag}
             </span>
@@ -34,13 +34,13 @@ export function EditRow({ edit, onTake }: { edit: Edit; onTake: ((edit: Edit) =>
           <Entry name="Author" value={edit.author} />
           <Entry name="Taught" value={moment(edit.time)} />
           <Entry name="Subject" value={edit.subject} />
-          <Entry name="Other names" value={edit.aliases.join(", ")} />
-          <Entry name="Phrasings" value={edit.phrasings.join(" · ")} />
+          <Entry name="Other names" value={edit.aliases?.join(", ")} />
+          <Entry name="Phrasings" value={edit.phrasings?.join(" · ")} />
           <Entry name="Source" value={edit.source} />
           <Entry name="Holds until" value={edit.expires} />
           <Entry name="Note" value={edit.note} />
         </dl>
-        {onTake && edit.status !== "reverted" && (
+        {edit.status !== "reverted" && (
           <button type="button" className="plain" onClick={() => onTake(edit)}>
             Take it back…
           </button>
@@ -50,7 +50,7 @@ export function EditRow({ edit, onTake }: { edit: Edit; onTake: ((edit: Edit) =>
   );
 }
 
-function Entry(props: { name: string; value: string | null; code?: boolean }) {
+function Entry(props: { name: string; value: string | null | undefined; code?: boolean }) {
   if (!props.value) return null;
   return (
     <div>

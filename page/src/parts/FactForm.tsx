@@ -74,11 +74,11 @@ export function FactForm(props: {
         <div className="choice">
           <label>
             <input type="radio" name="proof" checked={!draft.chat} onChange={() => set({ chat: false })} />
-            <span>To be continued</span>
+            <span>Plain text</span>
           </label>
           <label>
             <input type="radio" name="proof" checked={draft.chat} onChange={() => set({ chat: true })} />
-            <span>In a chat</span>
+            <span>Chat</span>
           </label>
         </div>
       </fieldset>

@@ -3,6 +3,9 @@ import { decimals, scored } from "../pure/verdict";
 /** A score from 0 to 1 against the threshold it fires from. */
 export function ScoreBar(props: { score: number; threshold: number; fired: boolean }) {
   const { score, threshold, fired } = props;
+  const mark = `${threshold * 100}%`;
+  // The words stand on the side of their mark that has more room.
+  const words = threshold > 0.5 ? { right: `calc(100% - ${mark})` } : { left: mark };
   return (
     <div
       className={fired ? "score fired" : "score"}
@@ -15,13 +18,10 @@ export function ScoreBar(props: { score: number; threshold: number; fired: boole
     >
       <div className="score-track">
         <div className="score-fill" style={{ width: `${score * 100}%` }} />
-        <div className="score-mark" style={{ left: `${threshold * 100}%` }} />
+        <div className="score-mark" style={{ left: mark }} />
       </div>
-      <div className="score-words">
-        <span>
-          score <b>{decimals(score)}</b>
-        </span>
-        <span>fires from {decimals(threshold)}</span>
+      <div className="score-words" style={words}>
+        fires from {decimals(threshold)}
       </div>
     </div>
   );

@@ -6,7 +6,7 @@ const WORDS = { "+": "brought", "−": "taken", "~": "changed" } as const;
 
 /** An edit that came, went or changed. */
 export function Signed({ sign, row, was }: { sign: keyof typeof WORDS; row: Row; was?: string }) {
-  const kind = { "+": "plus", "−": "minus", "~": "other" }[sign];
+  const kind = { "+": "plus", "−": "minus", "~": "turned" }[sign];
   return (
     <li className={kind}>
       <span className="sign" aria-label={WORDS[sign]}>

@@ -2,8 +2,8 @@ import type { ReactNode } from "react";
 import { useWidth } from "../hooks/useWidth";
 
 /** Room around what is drawn, in pixels. */
-export const ROOM = { left: 44, right: 12, top: 16, bottom: 26 };
-const HEIGHT = 200;
+export const ROOM = { left: 44, right: 12, top: 24, bottom: 26 };
+const HEIGHT = 208;
 
 export interface Area {
   width: number;

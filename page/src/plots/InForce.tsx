@@ -1,4 +1,5 @@
 import type { Standing } from "../pure/history";
+import { ceiling } from "../pure/numbers";
 import { moment } from "../pure/time";
 import { counted } from "../pure/text";
 import { Across, scale, span, Times } from "./Axes";
@@ -17,7 +18,7 @@ export function InForce({ standings, branch }: { standings: readonly Standing[];
     >
       {(area) => {
         const [low, high] = span(standings.map((each) => Date.parse(each.time)));
-        const most = Math.max(1, ...standings.map((each) => each.edits));
+        const most = ceiling(Math.max(...standings.map((each) => each.edits)), 4);
         const x = scale(low, high, area.width);
         const y = scale(0, most, area.height);
         const steps = standings

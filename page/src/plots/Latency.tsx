@@ -1,5 +1,5 @@
 import type { Answered } from "../api/types";
-import { quantile } from "../pure/numbers";
+import { ceiling, quantile } from "../pure/numbers";
 import { duration, moment } from "../pure/time";
 import { Across, scale, span, Times } from "./Axes";
 import { Figure } from "./Figure";
@@ -27,7 +27,7 @@ export function Latency({ answers }: { answers: readonly Answered[] }) {
     >
       {(area) => {
         const [low, high] = span(answers.map((each) => each.time * 1000));
-        const most = Math.max(...whole);
+        const most = ceiling(Math.max(...whole), 4);
         const x = scale(low, high, area.width);
         const y = scale(0, most, area.height);
         return (
@@ -42,7 +42,7 @@ export function Latency({ answers }: { answers: readonly Answered[] }) {
                 )}
               </g>
             ))}
-            <g className="key" transform={`translate(${area.width} 0)`}>
+            <g className="key" transform={`translate(${area.width} -12)`}>
               <circle className="point strong" cx={-140} r={3} />
               <text x={-132} dy="0.32em">
                 first token

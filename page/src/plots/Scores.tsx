@@ -1,5 +1,5 @@
 import type { Answered } from "../api/types";
-import { histogram } from "../pure/numbers";
+import { ceiling, histogram } from "../pure/numbers";
 import { counted } from "../pure/text";
 import { decimals } from "../pure/verdict";
 import { Across, scale } from "./Axes";
@@ -26,7 +26,7 @@ export function Scores({ answers, threshold }: { answers: readonly Answered[]; t
       rows={all.flatMap((count, at) => (count > 0 ? [[(at / BINS).toFixed(2), count, hot[at]!]] : []))}
     >
       {(area) => {
-        const most = Math.max(...all);
+        const most = ceiling(Math.max(...all), 4);
         const x = scale(0, 1, area.width);
         const y = scale(0, most, area.height);
         const width = Math.max(1, area.width / BINS - 2);

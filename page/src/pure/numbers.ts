@@ -11,6 +11,13 @@ export function ticks(low: number, high: number, about: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 
+/** The lowest tick from which on nothing lies above; 1 for nothing at all. */
+export function ceiling(high: number, about: number): number {
+  const shown = ticks(0, high, about);
+  const step = shown.length > 1 ? shown[1]! : high;
+  return high > 0 ? Number((Math.ceil(high / step - 1e-9) * step).toPrecision(12)) : 1;
+}
+
 /** The value below which a share of all lies; null of none. */
 export function quantile(values: readonly number[], share: number): number | null {
   if (values.length === 0) return null;

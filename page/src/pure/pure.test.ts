@@ -4,7 +4,7 @@ import type { Commit, Report, Verdict } from "../api/types";
 import { checked } from "./checks";
 import { liveOverTime } from "./history";
 import { commanded } from "./keyboard";
-import { histogram, quantile, ticks } from "./numbers";
+import { ceiling, histogram, quantile, ticks } from "./numbers";
 import { beginsWith, contains, listed } from "./text";
 import { headline, reasons } from "./verdict";
 
@@ -84,6 +84,12 @@ describe("numbers", () => {
     expect(ticks(0, 1, 4)).toEqual([0, 0.5, 1]);
     expect(ticks(0, 0.23, 4)).toEqual([0, 0.1, 0.2]);
     expect(ticks(3, 3, 4)).toEqual([3]);
+  });
+
+  it("lie below a round one", () => {
+    expect(ceiling(23, 4)).toBe(30);
+    expect(ceiling(8, 4)).toBe(8);
+    expect(ceiling(0, 4)).toBe(1);
   });
 
   it("have quantiles", () => {

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { announce } from "../hooks/announce";
 import { useAnswer, type Asking } from "../hooks/useAnswer";
+import { NeedsEdit } from "../parts/NeedsEdit";
 import { Prompt } from "../parts/Prompt";
 import { VerdictNote } from "../parts/VerdictNote";
 import { Wrong } from "../parts/Wrong";
@@ -9,6 +10,15 @@ import { duration } from "../pure/time";
 import { counted } from "../pure/text";
 import type { View } from "./shared";
 
+/** Questions that are remembered while the page is open. */
+const MOST = 12;
+
+interface Asked {
+  prompt: string;
+  answer: string;
+  fired: boolean;
+}
+
 /** One prompt, asked with edits on and off, side by side. */
 export function Ask(props: View & { teach: (prompt: string) => void }) {
   const [prompt, setPrompt] = useState("");
@@ -16,19 +26,20 @@ export function Ask(props: View & { teach: (prompt: string) => void }) {
   const [maxTokens, setMaxTokens] = useState(64);
   const [temperature, setTemperature] = useState(0);
   const [asked, setAsked] = useState<string | null>(null);
+  const [past, setPast] = useState<Asked[]>([]);
   const on = useAnswer();
   const off = useAnswer();
   const busy = on.busy || off.busy;
 
-  const ask = () => {
-    const text = prompt.trim();
+  const ask = (text = prompt.trim()) => {
     if (text === "") return;
     const question = { prompt: text, chat, model: props.branch.model, maxTokens, temperature };
     setAsked(text);
     void on.ask({ ...question, edits: true, explain: props.mayEdit }).then((answer) => {
-      if (answer.stage === "done") {
-        announce(`${answer.text}. ${answer.verdict ? headline(answer.verdict) : ""}`);
-      }
+      if (answer.stage !== "done") return;
+      announce(`${answer.text}. ${answer.verdict ? headline(answer.verdict) : ""}`);
+      const now = { prompt: text, answer: answer.text, fired: answer.verdict?.fired ?? false };
+      setPast((old) => [now, ...old.filter((each) => each.prompt !== text)].slice(0, MOST));
     });
     if (props.mayEdit) void off.ask({ ...question, edits: false, explain: false });
   };
@@ -49,35 +60,36 @@ export function Ask(props: View & { teach: (prompt: string) => void }) {
           ask();
         }}
       >
-        <Prompt value={prompt} onChange={setPrompt} onAsk={ask} chat={chat} />
+        <Prompt value={prompt} onChange={setPrompt} onAsk={() => ask()} chat={chat} />
         <div className="ask-row">
           <fieldset className="choice">
             <legend className="unseen">How it is asked</legend>
             <label>
               <input type="radio" name="how" checked={chat} onChange={() => setChat(true)} />
-              <span>In a chat</span>
+              <span>Chat</span>
             </label>
             <label>
               <input type="radio" name="how" checked={!chat} onChange={() => setChat(false)} />
-              <span>To be continued</span>
+              <span>Plain text</span>
             </label>
           </fieldset>
           <label className="inline">
-            <span>at most</span>
+            <span>Tokens</span>
             <input
               type="number"
+              className="number"
               min={1}
               max={props.console.limits.max_tokens}
               required
               value={maxTokens}
               onChange={(event) => setMaxTokens(event.target.valueAsNumber)}
             />
-            <span>tokens</span>
           </label>
           <label className="inline">
-            <span>temperature</span>
+            <span>Temperature</span>
             <input
               type="number"
+              className="number"
               min={0}
               max={2}
               step={0.1}
@@ -98,14 +110,9 @@ export function Ask(props: View & { teach: (prompt: string) => void }) {
           )}
         </div>
       </form>
-      {!props.mayEdit && (
-        <p className="note">
-          The key <b>{props.console.caller.name}</b> may ask. Which edit fired, and what the model says without edits,
-          is told to keys with the role edit.
-        </p>
-      )}
+      {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}
       <div className={props.mayEdit ? "pair" : "pair single"}>
-        <Column title="With edits" name="on" answer={on} again={ask}>
+        <Column title="With edits" name="on" answer={on} again={() => ask()}>
           {on.verdict && <VerdictNote verdict={on.verdict} />}
           {on.stage === "done" && props.mayEdit && asked !== null && !on.verdict?.fired && (
             <p className="hint">
@@ -116,8 +123,35 @@ export function Ask(props: View & { teach: (prompt: string) => void }) {
             </p>
           )}
         </Column>
-        {props.mayEdit && <Column title="Without" name="off" answer={off} again={ask} />}
+        {props.mayEdit && <Column title="Without" name="off" answer={off} again={() => ask()} />}
       </div>
+      <Before
+        past={past.filter((each) => each.prompt !== asked)}
+        onAsk={(text) => {
+          setPrompt(text);
+          ask(text);
+        }}
+      />
+    </section>
+  );
+}
+
+/** What was asked before, to be asked again: after an edit, say. */
+function Before({ past, onAsk }: { past: Asked[]; onAsk: (prompt: string) => void }) {
+  if (past.length === 0) return null;
+  return (
+    <section className="before" aria-labelledby="before-title">
+      <h2 id="before-title">Asked before</h2>
+      <ul>
+        {past.map((each) => (
+          <li key={each.prompt}>
+            <button type="button" onClick={() => onAsk(each.prompt)}>
+              <span className="before-prompt">{each.prompt}</span>
+              <span className={each.fired ? "before-said fired" : "before-said"}>{each.answer.trim()}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -3,6 +3,7 @@ import { check } from "../api/edits";
 import type { Progress, Report } from "../api/types";
 import { announce } from "../hooks/announce";
 import { Lead } from "../parts/Lead";
+import { NeedsEdit } from "../parts/NeedsEdit";
 import { Meter } from "../parts/Meter";
 import { ReportNote } from "../parts/ReportNote";
 import { Wrong } from "../parts/Wrong";
@@ -40,8 +41,9 @@ export function Check(props: View) {
           they were. What is known and cannot have changed is not asked again.
         </p>
       </Lead>
+      {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}
       <div className="actions">
-        <button type="button" className="main" disabled={busy} onClick={() => void run()}>
+        <button type="button" className="main" disabled={busy || !props.mayEdit} onClick={() => void run()}>
           {busy ? "Checking…" : "Check now"}
         </button>
       </div>

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { Lead } from "../parts/Lead";
+import { NeedsEdit } from "../parts/NeedsEdit";
 import { Commits } from "./log/Commits";
 import { Compare } from "./log/Compare";
 import { Edits } from "./log/Edits";
@@ -25,9 +26,10 @@ export function Log(props: View) {
           ))}
         </fieldset>
       </Lead>
-      {part === "edits" && <Edits {...props} />}
-      {part === "commits" && <Commits {...props} />}
-      {part === "compare" && <Compare {...props} />}
+      {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}
+      {props.mayEdit && part === "edits" && <Edits {...props} />}
+      {props.mayEdit && part === "commits" && <Commits {...props} />}
+      {props.mayEdit && part === "compare" && <Compare {...props} />}
     </section>
   );
 }

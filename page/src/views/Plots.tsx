@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import { answered } from "../api/console";
-import { commits } from "../api/edits";
+import { history } from "../api/edits";
 import { useLoaded } from "../hooks/useLoaded";
 import { Lead } from "../parts/Lead";
 import { Wrong } from "../parts/Wrong";
@@ -12,21 +12,18 @@ import { kept } from "../pure/checks";
 import { liveOverTime } from "../pure/history";
 import type { View } from "./shared";
 
-/** Commits that are counted back. */
-const COMMITS = 500;
-
 /** How the server and the edits do. */
 export function Plots(props: View) {
   const { name, commit, edits, threshold } = props.branch;
   const lately = useLoaded(answered, props.shown);
-  const history = useLoaded(
-    useCallback(() => commits(name, null, COMMITS), [name, commit]),
-    props.shown,
+  const made = useLoaded(
+    useCallback(() => history(name), [name, commit]),
+    props.shown && props.mayEdit,
   );
   const here = lately.value?.filter((each) => each.branch === name);
   const refresh = () => {
     lately.again();
-    history.again();
+    made.again();
     props.changed();
   };
   return (
@@ -36,10 +33,10 @@ export function Plots(props: View) {
           Refresh
         </button>
       </Lead>
-      <Wrong error={lately.error ?? history.error} again={refresh} />
+      <Wrong error={lately.error ?? made.error} again={refresh} />
       <div className="plots">
-        <Retention checks={props.shown ? kept(props.branch.model) : []} />
-        <InForce standings={history.value ? liveOverTime(history.value.data, edits) : []} branch={name} />
+        {props.mayEdit && <Retention checks={props.shown ? kept(props.branch.model) : []} />}
+        {made.value && <InForce standings={liveOverTime(made.value, edits)} branch={name} />}
         {here && <Scores answers={here} threshold={threshold} />}
         {here && <Latency answers={here} />}
       </div>

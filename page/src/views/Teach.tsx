@@ -6,6 +6,7 @@ import { useTeaching } from "../hooks/useTeaching";
 import { EMPTY, FactForm, type Draft } from "../parts/FactForm";
 import { Lead } from "../parts/Lead";
 import { Meter } from "../parts/Meter";
+import { NeedsEdit } from "../parts/NeedsEdit";
 import { Objections } from "../parts/Objections";
 import { ProofList } from "../parts/ProofList";
 import { ReceiptNote } from "../parts/ReceiptNote";
@@ -26,7 +27,7 @@ export function Teach(props: View & { asked: string }) {
   }, [props.asked]);
 
   useEffect(() => {
-    if (state.stage === "objected" || state.stage === "live") outcome.current?.focus();
+    if (state.stage === "objected" || state.stage === "taught") outcome.current?.focus();
     // On a phone it lies below the form.
     if (state.stage !== "idle") outcome.current?.scrollIntoView({ block: "nearest" });
   }, [state.stage]);
@@ -36,7 +37,7 @@ export function Teach(props: View & { asked: string }) {
     const receipt = await teaching.begin(fact(draft), props.branch.name, force);
     if (receipt === null) return;
     props.changed();
-    announce(`Live: ${receipt.prompt} ${receipt.target}`);
+    announce(`Taught: ${receipt.prompt} ${receipt.target}`);
     await ask(receipt);
   };
 
@@ -53,12 +54,7 @@ export function Teach(props: View & { asked: string }) {
           A new edit on branch <b>{props.branch.name}</b>. It is live for the next question as soon as it is done.
         </p>
       </Lead>
-      {!props.mayEdit && (
-        <p className="note">
-          The key of <b>{props.console.caller.name}</b> may ask, not teach. A key that may:{" "}
-          <code>memoir keys add NAME --role edit</code>
-        </p>
-      )}
+      {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}
       <div className="split">
         <FactForm
           draft={draft}
@@ -87,9 +83,9 @@ export function Teach(props: View & { asked: string }) {
               }}
             />
           )}
-          {state.stage === "live" && (
+          {state.stage === "taught" && (
             <>
-              <ReceiptNote receipt={state.receipt} />
+              <ReceiptNote receipt={state.receipt} live={state.live} />
               <ProofList proofs={proof.proofs} target={state.receipt.target} />
               <div className="actions">
                 <button

@@ -17,15 +17,19 @@ _ASK_AGAIN = {"Cache-Control": "no-cache"}
 _KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def mount(app: FastAPI) -> None:
-    """Serve the page at ``/``, and nothing else that the app does not have."""
-    for path in sorted(FOLDER.rglob("*")):
+def mount(app: FastAPI, folder: Path = FOLDER) -> None:
+    """Serve a page at ``/``: each of its files has its own address, and all others stay unknown.
+
+    Args:
+        app: answers everything else.
+        folder: of the page, as it was built.
+    """
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
-            _add(app, path)
+            _add(app, path, path.relative_to(folder).as_posix())
 
 
-def _add(app: FastAPI, path: Path) -> None:
-    name = path.relative_to(FOLDER).as_posix()
+def _add(app: FastAPI, path: Path, name: str) -> None:
     headers = _KEEP if name.startswith("assets/") else _ASK_AGAIN
 
     async def file() -> FileResponse:

@@ -1,6 +1,7 @@
 import { useId, useState } from "react";
-import { difference } from "../../api/edits";
+import { branches, difference } from "../../api/edits";
 import type { Difference } from "../../api/types";
+import { useLoaded } from "../../hooks/useLoaded";
 import { Signed } from "../../parts/Signed";
 import { Wrong } from "../../parts/Wrong";
 import { short } from "../../pure/text";
@@ -8,8 +9,9 @@ import type { View } from "../shared";
 
 /** Which edits lead from one state to another. */
 export function Compare(props: View) {
-  const { branches } = props.console;
-  const [from, setFrom] = useState(branches.find((each) => each.name !== props.branch.name)?.name ?? "");
+  const known = useLoaded(branches, props.shown);
+  const others = props.console.branches.filter((each) => each.name !== props.branch.name);
+  const [from, setFrom] = useState(others[0]?.name ?? "");
   const [to, setTo] = useState(props.branch.name);
   const [found, setFound] = useState<Difference | null>(null);
   const [error, setError] = useState<unknown>(null);
@@ -37,15 +39,15 @@ export function Compare(props: View) {
         <State label="From" value={from} set={setFrom} names={names} />
         <State label="To" value={to} set={setTo} names={names} />
         <datalist id={names}>
-          {branches.map((each) => (
-            <option key={each.name} value={each.name} />
+          {known.value?.map((name) => (
+            <option key={name} value={name} />
           ))}
         </datalist>
         <button type="submit" className="main">
           Compare
         </button>
       </form>
-      <Wrong error={error} />
+      <Wrong error={error ?? known.error} />
       {found && <Found {...found} />}
       {!found && error === null && (
         <p className="empty">A state is a branch, a tag, a commit or a beginning of its id, or main~2.</p>

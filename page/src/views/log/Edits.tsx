@@ -52,7 +52,6 @@ export function Edits(props: View) {
             <option value="">any</option>
             <option value="live">live</option>
             <option value="reverted">taken back</option>
-            <option value="damaged">damaged</option>
           </select>
         </label>
       </form>
@@ -78,7 +77,7 @@ export function Edits(props: View) {
       )}
       <ul className="rows" aria-label="Edits" aria-busy={loading}>
         {items.map((each) => (
-          <EditRow key={each.id} edit={each} onTake={props.mayEdit ? setTaking : null} />
+          <EditRow key={each.id} edit={each} onTake={setTaking} />
         ))}
       </ul>
       {items.length > 0 && (
