@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 import { fontLicense } from "./fontLicense.ts";
 import { source } from "./source.ts";
 
-const SERVER = process.env["MEMOIR_SERVER"] ?? "http://127.0.0.1:8000";
+const SERVER = process.env["MEMOIR_SERVER"] ?? "http://127.0.0.1:8400";
 
 export default defineConfig({
   plugins: [react(), fontLicense(import.meta.dirname), source(import.meta.dirname)],

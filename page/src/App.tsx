@@ -59,7 +59,11 @@ export function App() {
 
   return (
     <>
-      <a className="skip" href={`#${place}`} onClick={() => document.querySelector<HTMLElement>("main")?.focus()}>
+      <a
+        className="skip"
+        href={`#${place}`}
+        onClick={() => document.querySelector<HTMLElement>("main")?.focus()}
+      >
         Skip to the content
       </a>
       <Top

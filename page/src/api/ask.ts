@@ -18,9 +18,7 @@ export interface Question {
 }
 
 export type Piece =
-  | { kind: "text"; text: string }
-  | { kind: "verdict"; verdict: Verdict }
-  | { kind: "tokens"; tokens: number };
+  { kind: "text"; text: string } | { kind: "verdict"; verdict: Verdict } | { kind: "tokens"; tokens: number };
 
 interface Chunk {
   choices?: { text?: string; delta?: { content?: string | null } }[];

@@ -12,8 +12,10 @@ export interface Proof {
   error: unknown;
 }
 
-/** Tokens of an answer that is only looked at for its beginning, or for a name in it. */
-const ENOUGH = 48;
+/** Tokens that hold a target at the beginning of an answer, or in a chat's first sentences. */
+function enough(target: string, chat: boolean): number {
+  return Math.ceil(target.length / 2) + (chat ? 40 : 8);
+}
 
 /** Asks prompts one after the other, and looks whether each answer says what was taught. */
 export function useProof(): {
@@ -40,7 +42,7 @@ export function useProof(): {
     for (const [at, prompt] of prompts.entries()) {
       tell(at, { stage: "asking" });
       try {
-        const found = await said(prompt, model, chat);
+        const found = await said(prompt, target, model, chat);
         const holds = (chat ? contains : beginsWith)(found.text, target);
         tell(at, { stage: "asked", ...found, holds });
       } catch (error) {
@@ -53,10 +55,18 @@ export function useProof(): {
   return { proofs, prove, clear: useCallback(() => setProofs([]), []) };
 }
 
-async function said(prompt: string, model: string, chat: boolean) {
+async function said(prompt: string, target: string, model: string, chat: boolean) {
   let text = "";
   let verdict: Verdict | null = null;
-  const question = { prompt, chat, model, edits: true, explain: true, maxTokens: ENOUGH, temperature: 0 };
+  const question = {
+    prompt,
+    chat,
+    model,
+    edits: true,
+    explain: true,
+    maxTokens: enough(target, chat),
+    temperature: 0,
+  };
   for await (const piece of answer(question)) {
     if (piece.kind === "text") text += piece.text;
     if (piece.kind === "verdict") verdict = piece.verdict;

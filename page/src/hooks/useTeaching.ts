@@ -21,9 +21,7 @@ export function useTeaching(): {
   const begin = useCallback(async (fact: NewEdit, branch: string, force: boolean) => {
     setState({ stage: "working", progress: null });
     try {
-      const taught = await teach(fact, branch, force, (progress) =>
-        setState({ stage: "working", progress }),
-      );
+      const taught = await teach(fact, branch, force, (progress) => setState({ stage: "working", progress }));
       const receipt = taught.edits[0]!;
       setState({ stage: "taught", receipt, live: taught.live });
       return receipt;

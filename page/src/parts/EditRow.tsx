@@ -13,7 +13,13 @@ export function EditRow({ edit, onTake }: { edit: Edit; onTake: (edit: Edit) => 
   const id = useId();
   return (
     <li className={`row ${edit.status}`}>
-      <button type="button" className="row-line" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        className="row-line"
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => setOpen(!open)}
+      >
         <Icon name="down" />
         <Fact prompt={edit.prompt} target={edit.target} />
         <span className="row-side">

@@ -48,13 +48,32 @@ export function FactForm(props: {
         }
       }}
     >
-      <Text id="teach-prompt" label="Prompt" value={draft.prompt} set={(prompt) => set({ prompt })} required
-        about="What the model is given" placeholder="The chief executive of Acme is" />
-      <Text id="teach-target" label="Target" value={draft.target} set={(target) => set({ target })} required
-        about="What it shall say next" placeholder="Dana Reyes" />
+      <Text
+        id="teach-prompt"
+        label="Prompt"
+        value={draft.prompt}
+        set={(prompt) => set({ prompt })}
+        required
+        about="What the model is given"
+        placeholder="The chief executive of Acme is"
+      />
+      <Text
+        id="teach-target"
+        label="Target"
+        value={draft.target}
+        set={(target) => set({ target })}
+        required
+        about="What it shall say next"
+        placeholder="Dana Reyes"
+      />
       <div className="two">
         <Text label="Subject" value={draft.subject} set={(subject) => set({ subject })} placeholder="Acme" />
-        <Text label="Source" value={draft.source} set={(source) => set({ source })} placeholder="an address, or words" />
+        <Text
+          label="Source"
+          value={draft.source}
+          set={(source) => set({ source })}
+          placeholder="an address, or words"
+        />
         <Text label="Holds until" value={draft.expires} set={(expires) => set({ expires })} type="date" />
         <Text label="Tags" value={draft.tags} set={(tags) => set({ tags })} placeholder="people, 2026" />
       </div>

@@ -13,7 +13,9 @@ export function ProofList({ proofs, target }: { proofs: Proof[]; target: string 
         <li key={each.prompt} className={mark(each)}>
           <span className="proof-mark">
             {each.stage === "asked" && <Icon name={each.holds ? "check" : "cross"} />}
-            <span className="unseen">{each.stage === "asked" ? (each.holds ? "Holds: " : "Missed: ") : ""}</span>
+            <span className="unseen">
+              {each.stage === "asked" ? (each.holds ? "Holds: " : "Missed: ") : ""}
+            </span>
           </span>
           <div>
             <p className="proof-prompt">{each.prompt}</p>
@@ -25,7 +27,8 @@ export function ProofList({ proofs, target }: { proofs: Proof[]; target: string 
             <Wrong error={each.error} />
           </div>
           <span className="quiet small number">
-            {each.verdict?.score != null && `${each.verdict.fired ? "fired" : "not fired"} ${decimals(each.verdict.score)}`}
+            {each.verdict?.score != null &&
+              `${each.verdict.fired ? "fired" : "not fired"} ${decimals(each.verdict.score)}`}
           </span>
         </li>
       ))}

@@ -15,7 +15,8 @@ export function ReportNote(props: { report: Report; branch: string; changed: () 
         {report.passed ? "Everything holds" : `${total - report.broken.length} of ${total} hold`}
       </p>
       <p className="quiet small">
-        {report.asked} asked on {branch}, {report.skipped} known{report.why_skipped && `: ${report.why_skipped}`}.
+        {report.asked} asked on {branch}, {report.skipped} known
+        {report.why_skipped && `: ${report.why_skipped}`}.
       </p>
       {report.broken.length > 0 && (
         <>

@@ -4,8 +4,6 @@ import { decimals, scored } from "../pure/verdict";
 export function ScoreBar(props: { score: number; threshold: number; fired: boolean }) {
   const { score, threshold, fired } = props;
   const mark = `${threshold * 100}%`;
-  // The words stand on the side of their mark that has more room.
-  const words = threshold > 0.5 ? { right: `calc(100% - ${mark})` } : { left: mark };
   return (
     <div
       className={fired ? "score fired" : "score"}
@@ -20,7 +18,7 @@ export function ScoreBar(props: { score: number; threshold: number; fired: boole
         <div className="score-fill" style={{ width: `${score * 100}%` }} />
         <div className="score-mark" style={{ left: mark }} />
       </div>
-      <div className="score-words" style={words}>
+      <div className="score-words" style={{ left: `clamp(3.25rem, ${mark}, 100% - 3.25rem)` }}>
         fires from {decimals(threshold)}
       </div>
     </div>

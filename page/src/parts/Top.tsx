@@ -62,7 +62,13 @@ export function Top(props: {
         >
           <Icon name={theme} />
         </button>
-        <button type="button" className="round" onClick={props.onHelp} aria-label="Keys and help" title="Keys (?)">
+        <button
+          type="button"
+          className="round"
+          onClick={props.onHelp}
+          aria-label="Keys and help"
+          title="Keys (?)"
+        >
           <Icon name="help" />
         </button>
       </div>

@@ -20,8 +20,6 @@ export function Wrong({ error, again }: { error: unknown; again?: (() => void) |
 
 function whatToDo(error: ServerError): string | null {
   if (error.status === 0) return "Is the server running? Start it with: memoir serve";
-  if (error.status === 401) return "Give an API key: reload the page, and it asks for one.";
-  if (error.status === 403) return "Use a key with more rights: memoir keys add NAME --role edit";
   if (error.retryAfter !== null) return `Try again in ${error.retryAfter} s.`;
   return null; // the server's words say it
 }

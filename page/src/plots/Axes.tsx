@@ -8,12 +8,7 @@ export function scale(low: number, high: number, pixels: number): (value: number
 }
 
 /** Lines across, with their values at the left. */
-export function Across(props: {
-  area: Area;
-  low: number;
-  high: number;
-  written: (value: number) => string;
-}) {
+export function Across(props: { area: Area; low: number; high: number; written: (value: number) => string }) {
   const { area, low, high } = props;
   const y = scale(low, high, area.height);
   return (
@@ -42,7 +37,9 @@ export function Times({ area, low, high }: { area: Area; low: number; high: numb
           key={time}
           x={x(time)}
           y={area.height + 18}
-          textAnchor={high === low ? "middle" : at === 0 ? "start" : at === shown.length - 1 ? "end" : "middle"}
+          textAnchor={
+            high === low ? "middle" : at === 0 ? "start" : at === shown.length - 1 ? "end" : "middle"
+          }
         >
           {onAxis(time, high - low)}
         </text>

@@ -11,7 +11,11 @@ export function InForce({ standings, branch }: { standings: readonly Standing[];
   return (
     <Figure
       title="Edits in force"
-      says={now ? `${counted(now.edits, "edit")} in force on ${branch}.` : `Nothing was committed on ${branch} yet.`}
+      says={
+        now
+          ? `${counted(now.edits, "edit")} in force on ${branch}.`
+          : `Nothing was committed on ${branch} yet.`
+      }
       empty={!now}
       columns={["committed", "edits"]}
       rows={standings.map((each) => [moment(each.time), each.edits])}
@@ -30,7 +34,12 @@ export function InForce({ standings, branch }: { standings: readonly Standing[];
           .join("");
         return (
           <>
-            <Across area={area} low={0} high={most} written={(value) => (Number.isInteger(value) ? String(value) : "")} />
+            <Across
+              area={area}
+              low={0}
+              high={most}
+              written={(value) => (Number.isInteger(value) ? String(value) : "")}
+            />
             <Times area={area} low={low} high={high} />
             <path className="filled" d={`${steps}V${area.height}H${x(Date.parse(standings[0]!.time))}Z`} />
             <path className="line" d={steps} />

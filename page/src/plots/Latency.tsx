@@ -7,7 +7,9 @@ import { Figure } from "./Figure";
 /** How long answers took, to their first token and as a whole. */
 export function Latency({ answers }: { answers: readonly Answered[] }) {
   const whole = answers.map((each) => each.seconds);
-  const first = answers.flatMap((each) => (each.first_token_seconds === null ? [] : [each.first_token_seconds]));
+  const first = answers.flatMap((each) =>
+    each.first_token_seconds === null ? [] : [each.first_token_seconds],
+  );
   return (
     <Figure
       title="Latency"

@@ -26,7 +26,9 @@ export function Retention({ checks }: { checks: readonly Checked[] }) {
         const low = lowest < 0.5 ? 0 : 0.5;
         const x = scale(first, end, area.width);
         const y = scale(low, 1, area.height);
-        const points = checks.map((each) => [x(Date.parse(each.time)), area.height - y(share(each))] as const);
+        const points = checks.map(
+          (each) => [x(Date.parse(each.time)), area.height - y(share(each))] as const,
+        );
         return (
           <>
             <Across area={area} low={low} high={1} written={(value) => `${Math.round(value * 100)} %`} />

@@ -11,8 +11,14 @@ const BINS = 25;
 export function Scores({ answers, threshold }: { answers: readonly Answered[]; threshold: number | null }) {
   const judged = answers.filter((each) => each.score !== null);
   const fired = judged.filter((each) => each.fired);
-  const all = histogram(judged.map((each) => each.score!), BINS);
-  const hot = histogram(fired.map((each) => each.score!), BINS);
+  const all = histogram(
+    judged.map((each) => each.score!),
+    BINS,
+  );
+  const hot = histogram(
+    fired.map((each) => each.score!),
+    BINS,
+  );
   return (
     <Figure
       title="Scores"
@@ -36,7 +42,12 @@ export function Scores({ answers, threshold }: { answers: readonly Answered[]; t
             {all.map((count, at) => (
               <g key={at} transform={`translate(${x(at / BINS) + 1} 0)`}>
                 <rect className="bar" width={width} y={area.height - y(count)} height={y(count)} />
-                <rect className="bar fired" width={width} y={area.height - y(hot[at]!)} height={y(hot[at]!)} />
+                <rect
+                  className="bar fired"
+                  width={width}
+                  y={area.height - y(hot[at]!)}
+                  height={y(hot[at]!)}
+                />
               </g>
             ))}
             <g className="axis">
@@ -53,8 +64,8 @@ export function Scores({ answers, threshold }: { answers: readonly Answered[]; t
             </g>
             {threshold !== null && (
               <g className="threshold" transform={`translate(${x(threshold)} 0)`}>
-                <line y1={-6} y2={area.height} />
-                <text x={threshold > 0.6 ? -6 : 6} y={2} textAnchor={threshold > 0.6 ? "end" : "start"}>
+                <line y1={-16} y2={area.height} />
+                <text x={threshold > 0.6 ? -6 : 6} y={-7} textAnchor={threshold > 0.6 ? "end" : "start"}>
                   fires from {decimals(threshold)}
                 </text>
               </g>

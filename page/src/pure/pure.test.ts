@@ -26,7 +26,9 @@ async function all<T>(from: AsyncIterable<T>): Promise<T[]> {
 
 describe("server-sent events", () => {
   it("are put together from parts that end anywhere", async () => {
-    const told = await all(events(stream("event: pro", "gress\r\ndata: {\"a\"", ":1}\r\n\r\n: ping\n\ndata: x\ndata: y\n\n")));
+    const told = await all(
+      events(stream("event: pro", 'gress\r\ndata: {"a"', ":1}\r\n\r\n: ping\n\ndata: x\ndata: y\n\n")),
+    );
     expect(told).toEqual([
       { event: "progress", data: '{"a":1}' },
       { event: "message", data: "x\ny" },

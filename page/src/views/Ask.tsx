@@ -49,7 +49,11 @@ export function Ask(props: View & { teach: (prompt: string) => void }) {
   };
 
   return (
-    <section hidden={!props.shown} aria-labelledby="ask-title" onKeyDown={(event) => event.key === "Escape" && stop()}>
+    <section
+      hidden={!props.shown}
+      aria-labelledby="ask-title"
+      onKeyDown={(event) => event.key === "Escape" && stop()}
+    >
       <h1 id="ask-title" className="unseen">
         Ask
       </h1>

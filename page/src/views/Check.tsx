@@ -37,8 +37,8 @@ export function Check(props: View) {
     <section hidden={!props.shown} aria-labelledby="check-title">
       <Lead id="check-title" title="Check">
         <p>
-          Asks everything that was taught on <b>{branch.name}</b>, your own probes, and questions that must stay as
-          they were. What is known and cannot have changed is not asked again.
+          Asks everything that was taught on <b>{branch.name}</b>, your own probes, and questions that must
+          stay as they were. What is known and cannot have changed is not asked again.
         </p>
       </Lead>
       {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}

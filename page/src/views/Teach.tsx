@@ -51,7 +51,8 @@ export function Teach(props: View & { asked: string }) {
     <section hidden={!props.shown} aria-labelledby="teach-title">
       <Lead id="teach-title" title="Teach">
         <p>
-          A new edit on branch <b>{props.branch.name}</b>. It is live for the next question as soon as it is done.
+          A new edit on branch <b>{props.branch.name}</b>. It is live for the next question as soon as it is
+          done.
         </p>
       </Lead>
       {!props.mayEdit && <NeedsEdit caller={props.console.caller} />}

@@ -66,7 +66,9 @@ function One({ commit }: { commit: Commit }) {
           ))}
         </ul>
       )}
-      {changes.length > MOST && <p className="quiet small">and {counted(changes.length - MOST, "more edit")}</p>}
+      {changes.length > MOST && (
+        <p className="quiet small">and {counted(changes.length - MOST, "more edit")}</p>
+      )}
     </li>
   );
 }
