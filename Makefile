@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test fast check setup model benchmarks clean
+.PHONY: demo serve test fast check setup model benchmarks page clean
 
 demo: model                 ## teach a small real model thirty facts, ask it, take one back
 	$(BIN)/memoir demo
@@ -43,6 +43,9 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/tables.py
+
+page:                       ## build the page of `memoir serve` from page/ (needs node and npm)
+	cd page && npm ci && npm run build
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
