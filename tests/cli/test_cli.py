@@ -15,7 +15,17 @@ from memoir import methods, moments
 from memoir.store import short
 
 VERBS = [
-    *("fetch-model", "init", "calibrate", "edit", "ask", "check", "blame", "merge-weights"),
+    *(
+        "fetch-model",
+        "init",
+        "calibrate",
+        "edit",
+        "ask",
+        "check",
+        "blame",
+        "merge-weights",
+        "serve",
+    ),
     *("log", "show", "status", "diff", "revert", "branch", "switch", "merge", "tag", "reset"),
     *(
         "export",
@@ -32,7 +42,7 @@ VERBS = [
     ),
     *("methods", "stats", "data", "demo"),
 ]
-GROUP = "bench"
+GROUPS = ["bench", "keys"]
 
 
 # ---------------------------------------------------------------------- help and usage
@@ -41,7 +51,7 @@ GROUP = "bench"
 def test_help_lists_every_verb_and_no_other(memoir: Command) -> None:
     lines = memoir("--help").stdout.split("Commands")[1].splitlines()
     first = [line.strip("│ ").split(" ")[0] for line in lines if line.startswith("│ ")]
-    assert [word for word in first if word] == [*VERBS, GROUP]
+    assert [word for word in first if word] == [*VERBS, *GROUPS]
 
 
 @pytest.mark.parametrize("verb", VERBS)

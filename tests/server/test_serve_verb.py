@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import threading
@@ -153,7 +154,10 @@ def test_who_has_a_key_is_served_and_named_as_the_author(tmp_path: Path) -> None
         assert edit["author"] == "ann"
         status, said = server.end()
         assert status == 0
+        logged = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert {each.get("key") for each in logged if each.get("path") == "/v1/edits"} >= {"ann"}
         assert secret not in said
+        assert ACME["prompt"] not in said
     assert targets(place) == []  # the branch in use has none
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from memoir.server.desk import Desk
 from memoir.server.editing import routers
 from memoir.server.engine import Engine, Limits
 from memoir.server.settings import Settings
+from memoir.server.telling.logs import written_to
 from memoir.store import Store
 from memoir.store.address import Address, located
 from memoir.types import Progress, no_progress
@@ -81,7 +83,8 @@ class Ready:
 
 
 def serve(plan: Plan, ready: Callable[[Ready], None], progress: Progress = no_progress) -> None:
-    """Serve until SIGTERM or SIGINT; what is under way then is finished first.
+    """Serve until SIGTERM or SIGINT; what is under way then is finished first. What happens is logged
+    on standard error.
 
     Args:
         plan: what and where.
@@ -99,7 +102,8 @@ def serve(plan: Plan, ready: Callable[[Ready], None], progress: Progress = no_pr
     with _listening(plan.host, plan.port) as listening:
         host = _loaded(plan, progress)
         branches = _branches(place, plan.branches)
-        asyncio.run(_served(plan, place, host, branches, listening, ready))
+        with written_to(sys.stderr):
+            asyncio.run(_served(plan, place, host, branches, listening, ready))
 
 
 async def _served(

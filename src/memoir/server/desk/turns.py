@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from memoir.errors import ServerBusy
+from memoir.errors import MemoirError, ServerBusy
 from memoir.server.desk.jobs import Job
+from memoir.server.openai.errors import refusal
+from memoir.server.telling.logs import tell_error
 from memoir.types import Progress
 
 T = TypeVar("T")
@@ -68,6 +70,8 @@ class Turns:
             found = await loop.run_in_executor(self._thread, turn)
             job.finish(found if after is None else await after(found))
         except Exception as error:  # whatever it is, the one who waits is to know it
+            if not isinstance(error, MemoirError) or refusal(error) is None:
+                tell_error("job failed", error, job=job.id, kind=job.kind, key=job.by)
             job.refuse(error)
 
     async def close(self, patience: float, last: Callable[[], None]) -> None:
