@@ -11,8 +11,9 @@ from fake_console import Fake, Running, console
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One browser for a file of tests: it keeps this thread's event loop, which others need later."""
     if CHROMIUM is None:
         pytest.skip("there is no chromium on PATH to open the page with")
     with sync_playwright() as playwright:

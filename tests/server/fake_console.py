@@ -284,7 +284,9 @@ def console(fake: Fake) -> FastAPI:
         if options.get("edits", True) and verdict["fired"] and found:
             text = f"{found['target']}, who was named to it this year."
         return StreamingResponse(
-            spoken(fake, text, chat, verdict if options.get("explain") else None),
+            spoken(
+                fake, text, chat, body["max_tokens"], verdict if options.get("explain") else None
+            ),
             media_type="text/event-stream",
         )
 
@@ -403,15 +405,17 @@ def page(rows: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
 
 
 async def spoken(
-    fake: Fake, text: str, chat: bool, verdict: dict[str, Any] | None
+    fake: Fake, text: str, chat: bool, most: int, verdict: dict[str, Any] | None
 ) -> AsyncIterator[str]:
-    pieces = text.split(" ")
+    pieces = text.split(" ")[:most]
+    cut = len(pieces) < len(text.split(" "))
     for at, word in enumerate(pieces):
         await asyncio.sleep(fake.pause)
         piece = word if at == 0 else f" {word}"
         choice = {"index": 0, "delta": {"content": piece}} if chat else {"index": 0, "text": piece}
         yield f"data: {json.dumps({'choices': [choice]})}\n\n"
-    last: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    finish = "length" if cut else "stop"
+    last: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
     if verdict:
         last["memoir"] = verdict
     yield f"data: {json.dumps(last)}\n\n"

@@ -74,6 +74,15 @@ def test_text_comes_as_it_is_made_and_can_be_stopped(open_page: Open, fake: Fake
     assert {body.get("prompt") for body in fake.asked} == {QUESTION}
 
 
+def test_an_answer_that_was_cut_off_says_so(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Tokens").fill("3")
+    ask(page, QUESTION)
+    expect(page.get_by_role("article", name="Without").locator(".said")).to_have_text(
+        "I am not […]"
+    )
+
+
 def test_another_branch_is_asked(open_page: Open, fake: Fake) -> None:
     page = open_page()
     page.get_by_label("Branch").select_option("trial")

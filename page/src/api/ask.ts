@@ -18,10 +18,13 @@ export interface Question {
 }
 
 export type Piece =
-  { kind: "text"; text: string } | { kind: "verdict"; verdict: Verdict } | { kind: "tokens"; tokens: number };
+  | { kind: "text"; text: string }
+  | { kind: "verdict"; verdict: Verdict }
+  | { kind: "cut" }
+  | { kind: "tokens"; tokens: number };
 
 interface Chunk {
-  choices?: { text?: string; delta?: { content?: string | null } }[];
+  choices?: { text?: string; delta?: { content?: string | null }; finish_reason?: string | null }[];
   usage?: { completion_tokens: number } | null;
   memoir?: Verdict | null;
   error?: unknown;
@@ -50,6 +53,7 @@ export async function* answer(question: Question, signal?: AbortSignal): AsyncGe
     const choice = chunk.choices?.[0];
     const text = choice?.text ?? choice?.delta?.content;
     if (text) yield { kind: "text", text };
+    if (choice?.finish_reason === "length") yield { kind: "cut" };
     if (chunk.memoir) yield { kind: "verdict", verdict: chunk.memoir };
     if (chunk.usage) yield { kind: "tokens", tokens: chunk.usage.completion_tokens };
   }

@@ -6,6 +6,8 @@ import type { Verdict } from "../api/types";
 export interface Answer {
   stage: "none" | "waiting" | "streaming" | "done" | "stopped" | "failed";
   text: string;
+  /** Whether it had more to say than tokens. */
+  cut: boolean;
   verdict: Verdict | null;
   tokens: number | null;
   /** From sending to the first piece, and to the last. */
@@ -17,6 +19,7 @@ export interface Answer {
 const NONE: Answer = {
   stage: "none",
   text: "",
+  cut: false,
   verdict: null,
   tokens: null,
   firstToken: null,
@@ -54,6 +57,7 @@ export function useAnswer(): Asking {
           const firstToken = now.firstToken ?? elapsed();
           tell({ stage: "streaming", text: now.text + piece.text, firstToken });
         } else if (piece.kind === "verdict") tell({ verdict: piece.verdict });
+        else if (piece.kind === "cut") tell({ cut: true });
         else tell({ tokens: piece.tokens });
       }
       tell({ stage: "done", seconds: elapsed() });

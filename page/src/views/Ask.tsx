@@ -192,6 +192,7 @@ function Said({ answer }: { answer: Asking }) {
     <p className="said">
       {answer.text.trimStart()}
       {answer.busy && <span className="caret" aria-hidden="true" />}
+      {answer.cut && <span className="quiet"> […]</span>}
     </p>
   );
 }
