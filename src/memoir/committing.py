@@ -75,11 +75,13 @@ class Committer:
             self._fold.refresh()
             yield branch
 
-    def teach(self, edits: Sequence[Edit], note: Note | None) -> list[Receipt | EditRefused]:
+    def teach(
+        self, edits: Sequence[Edit], note: Note | None, progress: Progress = no_progress
+    ) -> list[Receipt | EditRefused]:
         """Fit edits side by side and commit those that are not refused."""
-        ahead = self._ahead([edits])
+        ahead = self._ahead([edits], progress)
         with self.changing() as branch:
-            (fitted,) = self._fits([edits], ahead)
+            (fitted,) = self._fits([edits], ahead, progress)
             written = [self._written(each) for each in fitted if isinstance(each, Change)]
             receipts: Iterator[Receipt] = iter(())
             if written:
@@ -110,7 +112,7 @@ class Committer:
             note: who changes this, and why.
             parents: of the commit; None for the branch's tip.
             why: the verb, for the record of moves.
-            progress: called before each group is fitted.
+            progress: called before each group is fitted, and while it is.
 
         Raises:
             EditRefused: the first edit that was refused, with its ``place``.
@@ -135,9 +137,7 @@ class Committer:
             self._fold.reload()
             raise
 
-    def _ahead(
-        self, groups: Sequence[Sequence[Edit]], progress: Progress = no_progress
-    ) -> _Ahead | None:
+    def _ahead(self, groups: Sequence[Sequence[Edit]], progress: Progress) -> _Ahead | None:
         """Edits fitted while others may go on writing, if fitting depends on no other edit."""
         method = self._fold.method
         if not method.edits_apart or self._fold.branch is None:
@@ -150,10 +150,7 @@ class Committer:
         return ahead
 
     def _fits(
-        self,
-        groups: Sequence[Sequence[Edit]],
-        ahead: _Ahead | None,
-        progress: Progress = no_progress,
+        self, groups: Sequence[Sequence[Edit]], ahead: _Ahead | None, progress: Progress
     ) -> Iterable[list[Change | EditRefused]]:
         """Each group fitted: ahead, or now, when it is asked for."""
         if ahead is not None and ahead.method is self._fold.method:  # with the same settings still
@@ -223,8 +220,9 @@ def _fitted(
     """Each group fitted on the state there is when it is asked for."""
     done, total = 0, sum(map(len, groups))
     for group in groups:
-        progress("editing", done, total)
-        yield method.fit(group)
+        if len(groups) > 1:  # of a single one, whoever gives it knows the place
+            progress("editing", done, total)
+        yield method.fit(group, progress)
         done += len(group)
 
 

@@ -266,7 +266,7 @@ class Editor:
             progress("editing", len(results), len(todo))
             if number:
                 time.sleep(0.02)  # another process that waits for the lock gets its turn
-            for result in self.committer.teach(batch, note):
+            for result in self.committer.teach(batch, note, progress):
                 results.append(result)
                 on_done(result)
         return results

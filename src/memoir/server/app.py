@@ -7,14 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
-from starlette.types import Scope
 
 from memoir import __version__
+from memoir.server import page_files
 from memoir.server.access.callers import bearer
 from memoir.server.access.gate import Gate
 from memoir.server.access.headers import SecurityHeaders
@@ -30,16 +27,6 @@ from memoir.server.telling.record import Record
 from memoir.server.telling.watching import Watching
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-FOREVER = "public, max-age=31536000, immutable"
-"""How long browsers keep the page's assets: their names change with what they hold."""
-
-
-class _Assets(StaticFiles):
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = FOREVER
-        return response
 
 
 def create_app(
@@ -87,7 +74,7 @@ def create_app(
         app.include_router(routes, dependencies=[Depends(bearer)])
     app.include_router(health.router(engine, record, draining))
     if page is not None:
-        _show(app, page)
+        page_files.mount(app, page)
     return app
 
 
@@ -97,7 +84,7 @@ def _around(keys: Keys, settings: Settings, record: Record) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["Authorization", "Content-Type"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         expose_headers=["X-Request-Id", "Retry-After", HEADER],
     )
     return [
@@ -106,24 +93,3 @@ def _around(keys: Keys, settings: Settings, record: Record) -> list[Middleware]:
         *([cors] if settings.cors_origins else []),
         Middleware(Gate, keys=keys, settings=settings),
     ]
-
-
-def _show(app: FastAPI, page: Path) -> None:
-    """Serve the page's files, each under its own address, so that all others stay unknown."""
-
-    def index() -> FileResponse:
-        return FileResponse(page / "index.html", headers={"Cache-Control": "no-cache"})
-
-    app.get("/", include_in_schema=False)(index)
-    for path in sorted(page.iterdir()):
-        if path.is_dir():
-            app.mount(f"/{path.name}", _Assets(directory=path), name=path.name)
-        elif path.name != "index.html":
-            app.get(f"/{path.name}", include_in_schema=False)(_file(path))
-
-
-def _file(path: Path) -> Callable[[], FileResponse]:
-    def file() -> FileResponse:
-        return FileResponse(path)
-
-    return file
