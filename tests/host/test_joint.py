@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import torch
@@ -115,3 +116,26 @@ def test_generate_is_as_it_was_in_whatever_order_attachments_go(host: Host) -> N
     assert scope.route == [5.0]
     other.undo()
     assert "generate" not in vars(host.model)
+
+
+def test_two_threads_replay_the_same_model_and_leave_no_trace(host: Host) -> None:
+    reading = host.read(host.batch([host.encode("a prompt")]))
+    expected = host.replay(reading)
+    failures: list[str] = []
+
+    def replay() -> None:
+        same = [torch.equal(host.replay(reading), expected) for _ in range(60)]
+        failures.extend("other logits" for each in same if not each)
+
+    threads = [threading.Thread(target=replay) for _ in range(3)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not failures
+    assert not any("forward" in vars(block) for block in host.site.blocks)

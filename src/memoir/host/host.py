@@ -13,6 +13,7 @@ import copy
 import hashlib
 import inspect
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -31,6 +32,10 @@ from memoir.host.tokens import Encoded, TokenBatch
 
 VOLATILE = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype")
 """Entries of a config that saving, moving or loading a model changes, but not what it computes."""
+
+_replaying = threading.Lock()
+"""Held while blocks hand kept tensors through: two threads that exchange the same blocks' ``forward``
+would put back each other's."""
 
 _internal_pass: ContextVar[object | None] = ContextVar("memoir_internal_pass", default=None)
 """Set while memoir itself runs the model; attached modules stay out of such passes."""
@@ -206,7 +211,7 @@ class Host(Texts):
         if rows is not None:
             hidden, tokens = hidden[rows], tokens.rows(rows)
         before = _rows_of(reading.before, rows, self.site.layer)
-        with self._own_pass() as mine, ExitStack() as stack:
+        with _replaying, self._own_pass() as mine, ExitStack() as stack:
             kept = (hidden, None) if self._blocks_return_tuples else hidden
             for block in self.site.blocks[: self.site.layer]:
                 stack.enter_context(_hands_through(block, kept, mine))

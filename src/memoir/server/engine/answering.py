@@ -58,7 +58,7 @@ class Answering:
         try:
             while not self._over or not self._pieces.empty():
                 piece = await self._pieces.get()
-                if piece is None:
+                if piece is None or self.gone:
                     return
                 if isinstance(piece, Exception):
                     raise piece
