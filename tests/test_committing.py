@@ -81,10 +81,9 @@ def test_of_edits_that_are_one_change_none_is_fitted_behind_one_that_was_refused
     make_editor: MakeEditor,
 ) -> None:
     editor = make_editor(max_steps=1, batch_size=1)
-    before, told = state(editor), list[int]()
+    before, told = state(editor), list[tuple[str, int, int]]()
     with pytest.raises(EditRefused) as refused:
-        editor.edit_many(
-            FACTS, together=True, progress=lambda _what, done, _total: told.append(done)
-        )
-    assert (refused.value.place, told) == (0, [0])
+        editor.edit_many(FACTS, together=True, progress=lambda *given: told.append(given))
+    assert refused.value.place == 0
+    assert [given for given in told if given[0] == "editing"] == [("editing", 0, 3)]
     assert same(state(editor), before)

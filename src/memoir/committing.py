@@ -220,7 +220,7 @@ def _fitted(
     """Each group fitted on the state there is when it is asked for."""
     done, total = 0, sum(map(len, groups))
     for group in groups:
-        if len(groups) > 1:  # of a single one, whoever gives it knows the place
+        if done:  # the beginning is told by whoever gives them
             progress("editing", done, total)
         yield method.fit(group, progress)
         done += len(group)

@@ -258,6 +258,7 @@ class Editor:
         batches = [todo[start : start + size] for start in range(0, len(todo), size)]
         results: list[Receipt | EditRefused] = []
         if together and todo:
+            progress("editing", 0, len(todo))
             results += self.committer.change(teach=batches, note=note, progress=progress).receipts
             for result in results:
                 on_done(result)

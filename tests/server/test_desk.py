@@ -175,14 +175,15 @@ def test_jobs_are_done_in_turn_and_tell_their_progress(
             report = await second.outcome()
             assert first.status == "done"
             assert report.asked == 4
-            told = [(event.kind, event.told) async for event in first.follow()]
+            events = [(event.kind, event.told) async for event in first.follow()]
+            told = [each for each in events if each[1].get("what") != "fitting"]
             assert told == [
                 ("progress", {"what": "looking for objections", "done": 0, "total": 2}),
                 ("progress", {"what": "editing", "done": 0, "total": 2}),
                 ("progress", {"what": "editing", "done": 2, "total": 2}),
                 ("done", {}),
             ]
-            assert [event.number async for event in first.follow(2)] == [2, 3]
+            assert [event.number async for event in first.follow(2)] == [*range(2, len(events))]
 
     run(scene())
 
