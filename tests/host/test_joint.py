@@ -9,7 +9,7 @@ import torch
 
 import tiny
 from memoir.host import Attachment, Fed, Host
-from memoir.host.scoped import Scope, apart, joint
+from memoir.host.scoped import Scope, joint
 
 
 class Adds:
@@ -75,35 +75,6 @@ def test_a_pass_in_which_nothing_acts_calls_no_module(host: Host) -> None:
     with joint({}):
         logits(host, "a", "b")
     assert module.acted == []
-
-
-def test_whoever_works_apart_sees_nothing_of_others_nor_they_of_him(host: Host) -> None:
-    outside = Attachment(host, Adds("a", 5.0))
-    with outside.paused():
-        plain = logits(host, "a")
-    with apart():
-        assert torch.equal(logits(host, "a"), plain)
-        inside = Attachment(host, Adds("a", 9.0))
-        nine = logits(host, "a")
-        assert not torch.equal(nine, plain)
-    five = logits(host, "a")
-    assert not torch.equal(five, plain)
-    assert not torch.equal(five, nine)
-    outside.undo()
-    assert torch.equal(logits(host, "a"), plain)
-    inside.undo()
-
-
-def test_it_is_the_thread_that_is_apart(host: Host) -> None:
-    found: list[torch.Tensor] = []
-    with apart():
-        Attachment(host, Adds("a", 9.0))
-        mine = logits(host, "a")
-        thread = threading.Thread(target=lambda: found.append(logits(host, "a")))
-        thread.start()
-        thread.join()
-    assert torch.equal(found[0], logits(host, "a"))
-    assert not torch.equal(found[0], mine)
 
 
 def test_generate_is_as_it_was_in_whatever_order_attachments_go(host: Host) -> None:

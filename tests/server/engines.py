@@ -12,7 +12,6 @@ from pathlib import Path
 import tiny
 from memoir.editor import Editor
 from memoir.host import Host
-from memoir.host.scoped import apart
 from memoir.host.tokens import Encoded
 from memoir.methods.memoir import MemoirConfig
 from memoir.server.asked import Generation, Piece, Question, Sampling
@@ -39,9 +38,9 @@ def tiny_host(family: str = "llama") -> Host:
 def editor_on(
     host: Host, folder: Path, config: object = CONFIG, at: str | None = None
 ) -> Iterator[Editor]:
-    """An editor in this process, apart from whatever else uses the model."""
+    """An editor in this process; nothing else may use the model meanwhile."""
     store = Store(folder) if Store.exists(folder) else Store.create(folder)
-    with apart(), Editor(host, store, config=config, at=at) as editor:
+    with Editor(host, store, config=config, at=at) as editor:
         yield editor
 
 

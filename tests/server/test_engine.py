@@ -29,6 +29,7 @@ from engines import (
 from memoir.errors import BadInput, ServerBusy, StoreDamaged, UnknownName
 from memoir.host import Host
 from memoir.host.tokens import Encoded
+from memoir.host.twin import twin
 from memoir.server.asked import Load, Piece, Question, Sampling
 from memoir.server.engine import Engine
 from memoir.store import Store
@@ -427,13 +428,14 @@ def test_a_step_that_fails_loses_what_is_under_way_and_nothing_else(
 def test_an_edit_is_fitted_in_another_thread_while_questions_are_answered(folder: Path) -> None:
     """On the same weights, each without a trace of the other."""
     host = tiny_host()
+    other = twin(host)
     fact = Edit("The moon is made of", "milk")
     long = question(host, FACTS[0].prompt, 120)
     with editor_on(tiny_host(), folder, at="other") as elsewhere:
         quietly = elsewhere.method.fit([fact])[0]
 
     def teach() -> tuple[str, list[float], str]:
-        with editor_on(host, folder) as editor:
+        with editor_on(other, folder) as editor:
             receipt = editor.edit(fact.prompt, fact.target)
             (again,) = editor.method.fit([fact])
             return str(receipt.commit), list(again.losses), editor.ask(fact.prompt).text
@@ -456,8 +458,9 @@ def test_an_edit_is_fitted_in_another_thread_while_questions_are_answered(folder
 
 
 def test_what_another_editor_has_attached_does_not_act_here(folder: Path, tmp_path: Path) -> None:
-    """An ordinary editor on the same model, made in a thread that is not apart."""
+    """An ordinary editor of the same weights."""
     host = tiny_host()
+    other = twin(host)
     taught(tiny_host(), tmp_path / "foreign", [Edit(UNTAUGHT[0], "no")])
     from memoir.editor import Editor
 
@@ -466,11 +469,11 @@ def test_what_another_editor_has_attached_does_not_act_here(folder: Path, tmp_pa
     async def run() -> None:
         async with engine_on(host, folder) as engine:
             plain = await answer(engine, asked)
-            with Editor(host, Store(tmp_path / "foreign")) as editor:
+            with Editor(other, Store(tmp_path / "foreign")) as editor:
                 assert await answer(engine, asked) == plain
                 assert editor.ask(UNTAUGHT[0], max_new_tokens=3).text == "no"
                 # And the other way round: what is served does not act there.
-                assert not greedy(host, FACTS[0].prompt, 6).startswith(" Dana")
+                assert not greedy(other, FACTS[0].prompt, 6).startswith(" Dana")
             assert await answer(engine, asked) == plain
 
     asyncio.run(run())

@@ -10,7 +10,7 @@ here called the route, then holds for every token generated after it. The route 
 * in a :func:`joint` pass, each row: sequences that were begun apart may go on side by side, each with
   the route decided for it.
 
-Users of one model, each in a thread of its own, keep out of each other's way with :func:`apart`.
+Users of one model in threads of their own keep out of each other's way with :mod:`memoir.host.twin`.
 
 Nothing in the model's state dict changes, and :meth:`Scoped.undo` takes every trace away.
 """
@@ -50,7 +50,6 @@ class Scope:
 
 
 _joint: ContextVar[Joint | None] = ContextVar("memoir_joint", default=None)
-_user: ContextVar[object | None] = ContextVar("memoir_user", default=None)
 
 
 @contextmanager
@@ -68,17 +67,6 @@ def joint(parts: Joint) -> Iterator[None]:
         yield
     finally:
         _joint.reset(token)
-
-
-@contextmanager
-def apart() -> Iterator[None]:
-    """While open, this thread uses the model apart from everybody else: what is attached meanwhile acts
-    in here only, and what others attached does not act in here."""
-    token = _user.set(object())
-    try:
-        yield
-    finally:
-        _user.reset(token)
 
 
 class Fed(NamedTuple):
@@ -133,7 +121,6 @@ class Scoped:
     def __init__(self, host: Host) -> None:
         self.enabled = True
         self._host = host
-        self._of = _user.get()
         self._scope: ContextVar[Scope | None] = ContextVar("memoir_scope", default=None)
         self._paused: ContextVar[bool] = ContextVar("memoir_paused", default=False)
         self._by_cache: WeakKeyDictionary[Any, Scope] = WeakKeyDictionary()
@@ -183,7 +170,7 @@ class Scoped:
         """Whether it takes part, with all rows, in the pass that this thread is in."""
         if in_internal_pass() or _joint.get() is not None:
             return False
-        return self.enabled and self._of is _user.get() and not self._paused.get()
+        return self.enabled and not self._paused.get()
 
     def _rows(self) -> Mapping[int, Scope]:
         """The rows it takes part with in a joint pass; none in any other."""

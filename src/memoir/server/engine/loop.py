@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from memoir.errors import ServerBusy
 from memoir.host import Host
-from memoir.host.scoped import Joint, Scope, Scoped, apart, joint
+from memoir.host.scoped import Joint, Scope, Scoped, joint
 from memoir.server.asked import Load, Question, Served
 from memoir.server.engine import batch as batches
 from memoir.server.engine.answering import Answering, News, tell
@@ -115,21 +115,20 @@ class Loop:
     # ------------------------------------------------------------------ the thread
 
     def _run(self, opened: Callable[[], Branches], ready: threading.Event) -> None:
-        with apart():
-            try:
-                self._branches = opened()
-            except BaseException as error:
-                self._failure = error
-                return
-            finally:
-                ready.set()
-            while not self._stopping:
-                self._safe_turn()
-            busy = ServerBusy("the server closed before this was done; ask again later.", 5.0)
-            self._lose(busy, self._waiting.drop(lambda _: True))
-            for each in self._waiting.expected():
-                self._branches.expect(each)
-            self._branches.close(busy)
+        try:
+            self._branches = opened()
+        except BaseException as error:
+            self._failure = error
+            return
+        finally:
+            ready.set()
+        while not self._stopping:
+            self._safe_turn()
+        busy = ServerBusy("the server closed before this was done; ask again later.", 5.0)
+        self._lose(busy, self._waiting.drop(lambda _: True))
+        for each in self._waiting.expected():
+            self._branches.expect(each)
+        self._branches.close(busy)
 
     def _safe_turn(self) -> None:
         try:
