@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +31,17 @@ def lines() -> Iterator[io.StringIO]:
         yield stream
 
 
+def text(lines: io.StringIO) -> str:
+    """What was logged, once all of it is written."""
+    before = None
+    while lines.getvalue() != before:
+        before = lines.getvalue()
+        time.sleep(0.1)
+    return before
+
+
 def read(lines: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.getvalue().splitlines()]
+    return [json.loads(line) for line in text(lines).splitlines()]
 
 
 def failing(error: Exception) -> FastAPI:
@@ -73,7 +84,7 @@ def test_no_secret_and_no_prompt_is_logged(lines: io.StringIO) -> None:
         client.post(TEXT, json={"prompt": "the code of the safe", "n": "no number"})
         client.get("/v1/fails?key=the-code-of-the-safe")
     client.get("/v1/models", headers={"Cookie": "the code of the safe"})
-    told = lines.getvalue()
+    told = text(lines)
     assert len(read(lines)) == 8  # one of them is of the error
     for hidden in (EDITOR, "wrong-secret", "safe", "ann@example.org", "Dana"):
         assert hidden not in told
@@ -86,7 +97,7 @@ def test_uvicorn_speaks_the_same_way_while_it_is_listened_to(lines: io.StringIO)
         logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
     (line,) = read(lines)
     assert (line["event"], line["error"]) == ("Exception in ASGI application", "KeyError")
-    assert "hidden" not in lines.getvalue()
+    assert "hidden" not in text(lines)
     with logs.written_to(io.StringIO()):
         pass
     assert not logs.LOGGER.propagate  # as it was
@@ -222,3 +233,32 @@ def test_the_page_draws_the_last_answers() -> None:
     assert (second["score"], second["fired"]) == (None, False)
     (mine,) = local(app, TRIAL).get("/v1/stats").json()["answers"]
     assert mine["branch"] == "trial"
+
+
+class Stuck(io.StringIO):
+    """A pipe that is full, and that nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.let.wait(60)
+        return super().write(text)
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "KEPT", 10)
+    monkeypatch.setattr(logs, "PATIENCE", 0.05)
+    stream = Stuck()
+    with logs.written_to(stream):
+        for number in range(100):
+            logs.tell("asked", number=number)
+    stream.let.set()
+    for _ in range(200):  # what was kept is written as soon as it can be
+        if stream.getvalue().count("\n") >= 10:
+            break
+        time.sleep(0.05)
+    numbers = [json.loads(line)["number"] for line in stream.getvalue().splitlines()]
+    assert numbers[:5] == [0, 1, 2, 3, 4]
+    assert len(numbers) < 20

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
+import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
 from memoir.errors import MemoirError
+
+KEPT = 10_000
+"""Lines that may wait to be written."""
+PATIENCE = 1.0
+"""Seconds that closing waits for them."""
 
 LOGGER, UVICORN = logging.getLogger("memoir.server"), logging.getLogger("uvicorn.error")
 
@@ -43,11 +50,39 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _Queued(logging.Handler):
+    """Leaves writing to another thread: a reader that is slow, or stopped reading, holds up nobody who
+    asks. What is more than :data:`KEPT` is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.setFormatter(JsonLines())
+        self._stream = stream
+        self._lines: queue.Queue[str | None] = queue.Queue(KEPT)
+        self._thread = threading.Thread(target=self._write, name="memoir-log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(queue.Full):
+            self._lines.put_nowait(self.format(record))
+
+    def close(self) -> None:
+        with suppress(queue.Full):
+            self._lines.put_nowait(None)
+        self._thread.join(PATIENCE)
+        super().close()
+
+    def _write(self) -> None:
+        for line in iter(self._lines.get, None):
+            with suppress(OSError, ValueError):  # nobody is there any more
+                self._stream.write(line + "\n")
+                self._stream.flush()
+
+
 @contextmanager
 def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
     """Log to a stream, and nowhere else: the server's lines, and what uvicorn has to say."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
+    handler = _Queued(stream)
     before = [(each, each.level, each.propagate) for each in (LOGGER, UVICORN)]
     for logger, *_ in before:
         logger.addHandler(handler)
@@ -60,6 +95,7 @@ def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
             logger.removeHandler(handler)
             logger.setLevel(old_level)
             logger.propagate = propagate
+        handler.close()
 
 
 def tell(event: str, **told: Any) -> None:
