@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -262,3 +263,13 @@ def test_a_log_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch
     numbers = [json.loads(line)["number"] for line in stream.getvalue().splitlines()]
     assert numbers[:5] == [0, 1, 2, 3, 4]
     assert len(numbers) < 20
+
+
+def test_warnings_and_what_the_model_s_library_says_are_lines_too(lines: io.StringIO) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("a file is damaged", stacklevel=1)
+    logging.getLogger("transformers.generation").warning("a setting is ignored")
+    one, other = read(lines)
+    assert "UserWarning: a file is damaged" in one["event"]
+    assert other["event"] == "a setting is ignored"

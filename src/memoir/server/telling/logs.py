@@ -23,7 +23,9 @@ KEPT = 10_000
 PATIENCE = 1.0
 """Seconds that closing waits for them."""
 
-LOGGER, UVICORN = logging.getLogger("memoir.server"), logging.getLogger("uvicorn.error")
+LOGGER = logging.getLogger("memoir.server")
+OTHERS = ("uvicorn.error", "transformers", "py.warnings")
+"""Loggers of others who have something to say while the server runs; the last is of all warnings."""
 
 
 class JsonLines(logging.Formatter):
@@ -81,20 +83,24 @@ class _Queued(logging.Handler):
 
 @contextmanager
 def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
-    """Log to a stream, and nowhere else: the server's lines, and what uvicorn has to say."""
+    """Log to a stream, and nowhere else: the server's lines, and what others have to say meanwhile.
+    Nobody else may write to a stream that may not be read: he would wait for ever."""
     handler = _Queued(stream)
-    before = [(each, each.level, each.propagate) for each in (LOGGER, UVICORN)]
-    for logger, *_ in before:
-        logger.addHandler(handler)
-        logger.setLevel(level)
+    loggers = [LOGGER, *map(logging.getLogger, OTHERS)]
+    before = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
+    for logger in loggers:
+        logger.handlers = [handler]
         logger.propagate = False
+    LOGGER.setLevel(level)
+    logging.getLogger("uvicorn.error").setLevel(level)
+    logging.captureWarnings(True)
     try:
         yield
     finally:
-        for logger, old_level, propagate in before:
-            logger.removeHandler(handler)
+        logging.captureWarnings(False)
+        for logger, handlers, old_level, propagate in before:
+            logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(old_level)
-            logger.propagate = propagate
         handler.close()
 
 
