@@ -23,9 +23,7 @@ KEPT = 10_000
 PATIENCE = 1.0
 """Seconds that closing waits for them."""
 
-LOGGER = logging.getLogger("memoir.server")
-OTHERS = ("uvicorn.error", "transformers", "py.warnings")
-"""Loggers of others who have something to say while the server runs; the last is of all warnings."""
+LOGGER, UVICORN = logging.getLogger("memoir.server"), logging.getLogger("uvicorn.error")
 
 
 class JsonLines(logging.Formatter):
@@ -86,21 +84,22 @@ def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
     """Log to a stream, and nowhere else: the server's lines, and what others have to say meanwhile.
     Nobody else may write to a stream that may not be read: he would wait for ever."""
     handler = _Queued(stream)
-    loggers = [LOGGER, *map(logging.getLogger, OTHERS)]
-    before = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
-    for logger in loggers:
-        logger.handlers = [handler]
-        logger.propagate = False
-    LOGGER.setLevel(level)
-    logging.getLogger("uvicorn.error").setLevel(level)
+    ends = [logging.getLogger(), logging.getLogger("transformers")]  # which passes nothing on
+    before = [(each, each.handlers[:]) for each in ends]
+    levels = [(each, each.level) for each in (LOGGER, UVICORN)]
+    for end in ends:
+        end.handlers = [handler]
+    for logger, _ in levels:
+        logger.setLevel(level)
     logging.captureWarnings(True)
     try:
         yield
     finally:
         logging.captureWarnings(False)
-        for logger, handlers, old_level, propagate in before:
-            logger.handlers, logger.propagate = handlers, propagate
-            logger.setLevel(old_level)
+        for end, handlers in before:
+            end.handlers = handlers
+        for logger, old in levels:
+            logger.setLevel(old)
         handler.close()
 
 
