@@ -33,6 +33,7 @@ class Oracle:
     paper: ClassVar[str] = "none"
     undo: ClassVar[str] = "exact"
     spares_others: ClassVar[bool] = True
+    edits_apart = True
     records: ClassVar[Sequence[Record]] = ()
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
