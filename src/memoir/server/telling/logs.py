@@ -84,11 +84,12 @@ def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
     """Log to a stream, and nowhere else: the server's lines, and what others have to say meanwhile.
     Nobody else may write to a stream that may not be read: he would wait for ever."""
     handler = _Queued(stream)
-    ends = [logging.getLogger(), logging.getLogger("transformers")]  # which passes nothing on
-    before = [(each, each.handlers[:]) for each in ends]
+    # The root, and those that may pass nothing on to it.
+    ends = [logging.getLogger(name) for name in (None, "transformers", "uvicorn")]
+    before = [(each, each.handlers[:], each.propagate) for each in ends]
     levels = [(each, each.level) for each in (LOGGER, UVICORN)]
     for end in ends:
-        end.handlers = [handler]
+        end.handlers, end.propagate = [handler], False
     for logger, _ in levels:
         logger.setLevel(level)
     logging.captureWarnings(True)
@@ -96,8 +97,8 @@ def written_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
         yield
     finally:
         logging.captureWarnings(False)
-        for end, handlers in before:
-            end.handlers = handlers
+        for end, handlers, propagate in before:
+            end.handlers, end.propagate = handlers, propagate
         for logger, old in levels:
             logger.setLevel(old)
         handler.close()
