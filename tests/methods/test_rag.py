@@ -53,6 +53,15 @@ def method(host: Host, few_background: Background) -> Iterator[Rag]:
     made.close()
 
 
+@pytest.fixture(params=["words", "activations"])
+def either(request: pytest.FixtureRequest, host: Host, few_background: Background) -> Iterator[Rag]:
+    """With activations, the model runs within its own pass; random weights know an own prompt."""
+    own = {"threshold": 0.99} if request.param == "activations" else {}
+    made = bound(host, similarity=request.param, **own)
+    yield made
+    made.close()
+
+
 def plain(host: Host, texts: list[str], method: Rag, **options: object) -> list[list[int]]:
     """What the model itself generates after texts, one by one."""
     found = []
@@ -99,31 +108,31 @@ def test_logits_are_those_of_the_text_with_the_sentence(
 )
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_it_generates_what_follows_the_rewritten_prompt(
-    method: Rag, host: Host, options: dict[str, object], side: str
+    either: Rag, host: Host, options: dict[str, object], side: str
 ) -> None:
-    expected = plain(host, REWRITTEN, method, **options)
+    expected = plain(host, REWRITTEN, either, **options)
     # Right padding ends all but the longest prompt in padding, also in transformers itself.
     texts = PROMPTS if side == "left" else [PROMPTS[2]]
     expected = expected if side == "left" else [expected[2]]
     assert generated(host, texts, side, **options) == expected
-    assert expected != plain(host, texts, method, **options)
+    assert expected != plain(host, texts, either, **options)
 
 
-def test_it_samples_what_follows_the_rewritten_prompt(method: Rag, host: Host) -> None:
+def test_it_samples_what_follows_the_rewritten_prompt(either: Rag, host: Host) -> None:
     options = {"do_sample": True, "temperature": 0.5}
     torch.manual_seed(0)
-    expected = plain(host, [REWRITTEN[0]], method, **options)
+    expected = plain(host, [REWRITTEN[0]], either, **options)
     torch.manual_seed(0)
     assert generated(host, [PROMPTS[0]], "left", **options) == expected
 
 
-def test_answers_fed_behind_a_cached_prompt_score_as_in_one_pass(method: Rag, host: Host) -> None:
+def test_answers_fed_behind_a_cached_prompt_score_as_in_one_pass(either: Rag, host: Host) -> None:
     """The benchmark's way: generate, cut the cache back to the prompt, feed each answer."""
     rows = [host.encode(prompt) for prompt in PROMPTS]
     targets = [list(host.encode("a", text).target) for text in ("xyz", "Ada", "no", "42 and")]
-    with method.attachment.scope():
+    with either.attachment.scope():
         found = answer(host, rows, [[target, target[::-1]] for target in targets], NEW)
-    with method.attachment.paused():
+    with either.attachment.paused():
         behind = [host.encode(text) for text in REWRITTEN]
         for given, target, each in zip(behind, targets, found, strict=True):
             (alone,) = answer(host, [given], [[target, target[::-1]]], NEW)
@@ -133,14 +142,14 @@ def test_answers_fed_behind_a_cached_prompt_score_as_in_one_pass(method: Rag, ho
                 assert one.predicted == other.predicted
 
 
-def test_teacher_forcing_in_one_pass_inserts_before_the_prompt(method: Rag, host: Host) -> None:
+def test_teacher_forcing_in_one_pass_inserts_before_the_prompt(either: Rag, host: Host) -> None:
     rows = [host.encode(edit.prompt, edit.target) for edit in EDITS]
     tokens = host.batch(rows)
-    with method.attachment.scope([len(row.prompt) for row in rows]) as scope:
+    with either.attachment.scope([len(row.prompt) for row in rows]) as scope:
         logits = host.logits(tokens, tokens.longest_answer + 1)
-    assert all(match.score == 1.0 for match in method.verdicts(scope.route))
+    assert all(match.score == 1.0 for match in either.verdicts(scope.route))
     for i, row in enumerate(rows):
-        with method.attachment.paused():
+        with either.attachment.paused():
             text = host.encode(SENTENCES[i] + EDITS[i].prompt).ids + list(row.target)
             expected = host.logits(host.batch([Encoded(text)]), len(row.target) + 1)[0]
         torch.testing.assert_close(logits[i, -len(expected) :], expected, atol=2e-3, rtol=1e-3)
@@ -203,9 +212,9 @@ def test_in_a_conversation_the_sentence_stands_in_the_last_users_turn(
         )
 
 
-def test_alone_a_prompt_without_an_edit_keeps_every_bit(method: Rag, host: Host) -> None:
+def test_alone_a_prompt_without_an_edit_keeps_every_bit(either: Rag, host: Host) -> None:
     tokens = host.batch([host.encode(UNRELATED)])
-    with method.attachment.paused():
+    with either.attachment.paused():
         before = host.logits(tokens)
     assert torch.equal(host.logits(tokens), before)
 

@@ -112,8 +112,8 @@ class Insertion(Scoped):
             return None
         before = 0 if cache is None else int(cache.get_seq_length())
         this = _Pass(self._scope_of(cache, before), held)
-        self._pass.set(this)
         inserted = self._inserted(this.scope, given, before - (held.more if held else 0))
+        self._pass.set(this)  # only now: to decide, the module may run the model itself
         if held is None and inserted is None:
             return None
         _refuse_fixed(cache, given.get("attention_mask"))
