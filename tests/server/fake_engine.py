@@ -77,6 +77,7 @@ class FakeEngine:
     Attributes:
         reply: what is said to a question.
         full: whether no question is taken.
+        error: why the branch ``trial`` does not follow its store.
         generations: all there were.
     """
 
@@ -84,6 +85,7 @@ class FakeEngine:
         self.texts, self.model = tiny_texts(), "tiny"
         self.reply = reply
         self.full = False
+        self.error: str | None = None
         self.generations: list[FakeGeneration] = []
 
     async def ask(self, question: Question) -> FakeGeneration:
@@ -93,7 +95,8 @@ class FakeEngine:
         return self.generations[-1]
 
     def served(self) -> Sequence[Served]:
-        return [Served(name, commit, 3, 0.5) for name, commit in COMMITS.items()]
+        errors = {"trial": self.error}
+        return [Served(name, id, 3, 0.5, errors.get(name)) for name, id in COMMITS.items()]
 
     async def reached(self, state: str, commit: str) -> None:
         """At once."""

@@ -425,6 +425,55 @@ def test_a_step_that_fails_loses_what_is_under_way_and_nothing_else(
     asyncio.run(run())
 
 
+class Panic(BaseException):
+    """As a tokenizer's Rust raises it."""
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), Panic("index out of bounds")])
+@pytest.mark.parametrize("where", ["begin", "joined"])
+def test_a_prompt_that_was_taken_and_not_read_is_lost_aloud(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, where: str, error: BaseException
+) -> None:
+    host = tiny_host()
+    asked = question(host, FACTS[0].prompt)
+
+    async def run() -> None:
+        async with engine_on(host, folder) as engine:
+            good = await answer(engine, asked)
+
+            def fails(*args: object, **kwargs: object) -> object:
+                raise error
+
+            monkeypatch.setattr(f"memoir.server.engine.loop.batches.{where}", fails)
+            with pytest.raises(Exception, match=str(error)):
+                await asyncio.wait_for(answer(engine, asked), 20)
+            monkeypatch.undo()
+            assert await answer(engine, asked) == good
+            await until(lambda: engine.load().running == 0)
+
+    asyncio.run(run())
+
+
+def test_a_log_that_cannot_be_followed_keeps_nobody_waiting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = tiny_host()
+    asked = question(host, FACTS[0].prompt)
+
+    async def run() -> None:
+        async with engine_on(host, folder) as engine:
+            good = await answer(engine, asked)
+
+            def fails(self: object) -> None:
+                raise KeyError("a commit that nobody knows")
+
+            monkeypatch.setattr("memoir.server.engine.branches.Branches.follow", fails)
+            await asyncio.sleep(0.6)  # two looks at the log
+            assert await asyncio.wait_for(answer(engine, asked), 20) == good
+
+    asyncio.run(run())
+
+
 def test_an_edit_is_fitted_in_another_thread_while_questions_are_answered(folder: Path) -> None:
     """On the same weights, each without a trace of the other."""
     host = tiny_host()

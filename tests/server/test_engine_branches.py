@@ -173,10 +173,39 @@ def test_a_branch_that_was_moved_back_is_served_as_it_is_now(tmp_path: Path) -> 
             store.move("branch/main", None, "delete")
             await asyncio.sleep(0.05)
             assert engine.served()[0].commit == earlier, "what cannot be followed stays"
+            assert engine.served()[0].error == f"the branch 'main' of {folder} was deleted."
+            assert await answer(engine, question(host, FACTS[0].prompt))
             store.move("branch/main", tip, "branch")
             await until(lambda: engine.served()[0].commit == tip)
+            assert engine.served()[0].error is None
 
     asyncio.run(run())
+
+
+def test_a_log_that_cannot_be_read_is_told_once_until_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, folder = tiny_host(), tmp_path / "store"
+    taught(host, folder)
+
+    async def run() -> None:
+        async with engine_on(host, folder, follow=0.01) as engine:
+            log = engine._loop._branches._store.log
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(log, "last", _unreadable)
+                await until(lambda: engine.served()[0].error == "the disk is not there")
+                await asyncio.sleep(0.05)
+                assert await answer(engine, question(host, FACTS[0].prompt))
+            await until(lambda: engine.served()[0].error is None)
+
+    asyncio.run(run())
+    assert [record.getMessage() for record in caplog.records] == [
+        "branch main does not follow its store: the disk is not there"
+    ]
+
+
+def _unreadable(_kind: str) -> int:
+    raise OSError("the disk is not there")
 
 
 def test_a_commit_is_waited_for_until_the_engine_closes(tmp_path: Path) -> None:
@@ -248,6 +277,8 @@ def test_a_branch_that_became_unservable_says_so_and_others_go_on(
                 editor._fold.bind(editor.host, "ft", prepared)
             with pytest.raises(NotServable, match="method 'ft'"):
                 await asyncio.wait_for(engine.reached("main", str(Store(folder).history.tip())), 5)
+            assert "method 'ft'" in str(engine.served()[0].error)
+            assert engine.served()[1].error is None
             with pytest.raises(NotServable, match="method 'ft'"):
                 await answer(engine, question(host, FACTS[0].prompt))
             there = await answer(engine, question(host, FACTS[0].prompt, state="other"))

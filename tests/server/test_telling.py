@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake_engine import COMMITS, EDIT, FakeEngine
+from fake_engine import COMMITS, EDIT, FakeEngine, Reply
 from fastapi import APIRouter, FastAPI
 from served_app import ADMIN, ASK, KEYS, NO_KEYS, TRIAL, local, problem
 from served_app import EDIT as EDITOR
@@ -127,13 +127,51 @@ def test_trouble_with_the_store_is_told_to_those_who_keep_it(lines: io.StringIO)
     assert response.status_code == 500
     assert "/srv" not in response.text
     assert read(lines)[0]["message"] == "/srv/facts/log.sqlite is truncated."
+    response = local(failing(error), ADMIN).get("/v1/fails")
+    assert (response.status_code, problem(response)["code"]) == (500, "internal_error")
+    assert problem(response)["message"] == (
+        "/srv/facts/log.sqlite is truncated. (in the server's log under the request's id "
+        f"{response.headers['x-request-id']})"
+    )
+
+
+def test_trouble_in_the_middle_of_a_stream_is_told_to_administrators() -> None:
+    error = StoreDamaged("/srv/facts/log.sqlite is truncated.")
+    app = create_app(FakeEngine(lambda _question: Reply(("Dana", " R"), error=error)), keys=KEYS)
+    for secret, told in ((ASK, False), (ADMIN, True)):
+        body = {"prompt": "Acme", "stream": True, "max_tokens": 9}
+        *_, last = local(app, secret).post(TEXT, json=body).text.strip().split("\n\n")
+        message = json.loads(last.removeprefix("data: "))["error"]["message"]
+        assert ("/srv/facts/log.sqlite is truncated." in message) is told
+        assert "under the request's id req_" in message
+
+
+def test_a_branch_that_does_not_follow_its_store_says_so() -> None:
+    engine = FakeEngine()
+    app = create_app(engine, keys=KEYS)
+    engine.error = "the branch 'trial' of /srv/facts was deleted."
+    others = "it does not follow its store; administrators of the server are told why."
+    for secret, told in ((None, others), (TRIAL, others), (ADMIN, engine.error)):
+        client = local(app, secret)
+        for path in ("/ready", "/health", "/version"):
+            branches = client.get(path).json()["branches"]
+            assert {each["name"]: each["error"] for each in branches} == {
+                "main": None,
+                "trial": told,
+            }
+        assert client.get("/ready").status_code == 200, "it still answers"
+        if secret is not None:
+            assert client.get("/v1/console").json()["branches"][-1]["error"] == told
+    metrics = local(app, ADMIN).get("/metrics").text
+    assert 'memoir_follows{branch="main"} 1.0' in metrics
+    assert 'memoir_follows{branch="trial"} 0.0' in metrics
 
 
 def test_health_readiness_and_version_name_the_commits() -> None:
     closing = False
     app = create_app(FakeEngine(), keys=KEYS, draining=lambda: closing)
     client = local(app)
-    branches = [{"name": n, "commit": c, "edits": 3} for n, c in COMMITS.items()]
+    branches = [{"name": n, "commit": c, "edits": 3, "error": None} for n, c in COMMITS.items()]
     assert client.get("/health").json() == {"status": "ok", "branches": branches}
     assert client.get("/ready").json() == {"status": "ready", "branches": branches}
     assert client.get("/version").json() == {
@@ -205,6 +243,7 @@ def test_the_page_learns_what_the_caller_may_do() -> None:
         "edits": 3,
         "threshold": 0.5,
         "default": False,
+        "error": None,
     }
     assert told["branches"][0]["default"]
     assert told["limits"]["context_window"] == 256

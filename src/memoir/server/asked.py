@@ -114,12 +114,15 @@ class Served:
         commit: id of the commit its answers begin with now.
         edits: number of edits in force.
         threshold: score from which an edit fires; None where nothing decides.
+        error: why it does not follow its store any more, for those who keep the server; None if it
+            does. What it served last is in force still, or it cannot be asked.
     """
 
     name: str
     commit: str
     edits: int
     threshold: float | None
+    error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from fastapi import Request
 from fastapi.security import HTTPBearer
 
+from memoir.errors import MemoirError
 from memoir.server.openai.errors import Refusal
 
 Role = Literal["ask", "edit", "admin"]
@@ -65,6 +66,17 @@ def allowed(role: Role) -> Callable[[Request], Caller]:
         return found
 
     return caller
+
+
+def reason(error: BaseException, caller: Caller | None) -> str | None:
+    """What went wrong on the server, for those who keep it.
+
+    It may name places on the server's disk, so only administrators are told; and nobody is told of an
+    error that is not memoir's own, since that may quote what somebody else asked.
+    """
+    if isinstance(error, MemoirError) and caller is not None and caller.may("admin"):
+        return str(error)
+    return None
 
 
 def caller_of(request: Request) -> Caller | None:

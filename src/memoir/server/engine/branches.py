@@ -41,6 +41,7 @@ class Branch:
         behind: whether something is committed that is not in force here.
         rests: whether its new questions wait for that.
         broken: why it cannot be asked; None if it can.
+        error: why it does not follow its store; None if it does.
 
     Raises:
         UnknownName: there is no such branch.
@@ -62,7 +63,7 @@ class Branch:
         self.behind = False
         self.rests = False
         self.broken: Exception | None = None
-        self._warned = ""
+        self.error: str | None = None
         self._store = store
         self._fold = Fold(host, store, "memoir", None, no_progress, at=name)
         self.commit = self._checked()
@@ -82,7 +83,7 @@ class Branch:
     def served(self) -> Served:
         """What is told of it."""
         threshold = getattr(self.method.config, "threshold", None)
-        return Served(self.name, self.commit, len(self._fold.live), threshold)
+        return Served(self.name, self.commit, len(self._fold.live), threshold, self.error)
 
     def has(self, commit: str) -> bool:
         """Whether a commit is in force, or something that was built on it."""
@@ -98,10 +99,19 @@ class Branch:
             self.behind = self.broken is not None or tip != self.commit
             self.rests = self.behind and self.running > 0 and self._must_rest()
         except Exception as error:  # what is in force stays so
-            self._warn(error)
+            self.lag(error)
             return
-        if self.behind and not self.rests:
+        if not self.behind:
+            self.error = None
+        elif not self.rests:
             self._catch_up()
+
+    def lag(self, error: Exception) -> None:
+        """What was committed cannot be taken in now; told once, and tried again."""
+        self.behind = True
+        if str(error) != self.error:
+            logger.warning("branch %s does not follow its store: %s", self.name, error)
+        self.error = str(error)
 
     def close(self) -> None:
         """Leave the model as it was."""
@@ -118,15 +128,10 @@ class Branch:
                 self._fold.reload()
             self.commit = self._checked()
         except Exception as error:  # what is in force now is neither the old state nor the new
-            self._warn(error)
+            self.lag(error)
             self.broken = error
         else:
-            self.behind, self.broken, self._warned = False, None, ""
-
-    def _warn(self, error: Exception) -> None:
-        if str(error) != self._warned:
-            logger.warning("branch %s does not follow its store: %s", self.name, error)
-        self._warned = str(error)
+            self.behind, self.broken, self.error = False, None, None
 
     def _checked(self) -> str:
         """The commit that is folded, if its method can be served."""
@@ -181,7 +186,9 @@ class Branches:
         try:
             last = self._store.log.last("moves")
         except Exception as error:  # a disk or a server that comes back
-            logger.warning("the log of %s cannot be read: %s", self._store.folder, error)
+            for each in branches:
+                each.lag(error)
+            self.told = self._told()
             return
         if last != self._seen or any(each.behind for each in branches):
             for each in branches:

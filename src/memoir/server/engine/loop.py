@@ -57,6 +57,7 @@ class Loop:
         self._host = host
         self._limits = limits
         self._waiting = Waiting(limits.waiting)
+        self._chosen: list[Answering] = []
         self._rows: list[Row] = []
         self._batch: Batch | None = None
         self._parts: Joint = {}
@@ -133,9 +134,13 @@ class Loop:
     def _safe_turn(self) -> None:
         try:
             self._turn()
-        except Exception as error:
+        except (
+            BaseException
+        ) as error:  # a panic in a tokenizer is no Exception, and may not end this
             logger.exception("answers under way were lost")
-            self._lose(error)
+            lost = error if isinstance(error, Exception) else RuntimeError(repr(error))
+            self._lose(lost, self._chosen)
+            self._chosen = []
 
     def _turn(self) -> None:
         """Follow the log if it is time, read some prompts, decode a token for all."""
@@ -147,7 +152,9 @@ class Loop:
             if error is not None:
                 self._news.append(News(each, error, 0))
         room = self._limits.rows - len(self._rows)
-        self._settle(*self._read(self._waiting.take(room, self._held)))
+        self._chosen = self._waiting.take(room, self._held)
+        self._settle(*self._read(self._chosen))
+        self._chosen = []
         if self._rows:
             self._step()
         tell(self._news)
@@ -160,8 +167,11 @@ class Loop:
             self._branches.expect(each)
         now = time.monotonic()
         if expected or now >= self._next_look or self._branches.rested:
-            self._branches.follow()
             self._next_look = now + self._limits.follow
+            try:
+                self._branches.follow()
+            except Exception:  # whoever asks is answered in the state there is
+                logger.exception("the log could not be followed")
 
     def _held(self, answering: Answering) -> bool:
         """Whether a question's branch rests."""
@@ -189,8 +199,6 @@ class Loop:
                 return self._read_alone(chosen)
             self._news.append(News(chosen[0], error, 0))
             return [], None
-        for row in rows:
-            row.branch.running += 1
         self._hear(news)
         return rows, batch._replace(newest=ids)
 
@@ -204,6 +212,8 @@ class Loop:
     def _settle(self, new: Sequence[Row], begun: Batch | None) -> None:
         """Let rows go that need no more tokens, and let new ones join."""
         parts = [(self._batch, self._rows), (begun, new)]
+        for row in new:
+            row.branch.running += 1
         self._rows = [*self._rows, *new]
         left = [row for row in self._rows if row.goes_on]
         if not new and len(left) == len(self._rows):
@@ -239,7 +249,7 @@ class Loop:
         """End whatever is under way, and some more, with an error."""
         for row in self._rows:
             row.branch.running -= 1
-        lost = [*(row.answering for row in self._rows), *more]
+        lost = {id(each): each for each in (*(row.answering for row in self._rows), *more)}.values()
         self._rows, self._batch, self._parts = [], None, {}
         tell([*self._news, *(News(each, error, each.completion_tokens) for each in lost)])
         self._news = []

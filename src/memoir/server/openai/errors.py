@@ -105,7 +105,11 @@ MEANINGS: dict[type[MemoirError], _Meaning] = {  # the first that fits
     StoreBusy: _Meaning(503, "server_error", "store_busy"),
     StoreFull: _Meaning(507, "server_error", "store_full"),
 }
-"""All others are the server's own trouble: 500, and told in its log only."""
+"""All others are the server's own trouble: 500, and told in its log, and to administrators."""
+
+
+_LOG = re.compile(r"(see: )memoir log( --[a-z]+)?(\.?)$", re.IGNORECASE)
+"""How the store's words end where they name the verb that lists what there is."""
 
 
 def body(
@@ -123,15 +127,28 @@ def refusal(error: MemoirError) -> Refusal | None:
         if isinstance(error, kind):
             wait = error.retry_after if isinstance(error, ServerBusy) else 1.0
             again = {"Retry-After": str(max(1, ceil(wait)))} if status in (429, 503) else {}
-            return Refusal(status, str(error), type=type, code=code, headers=again)
+            message = _LOG.sub(r"\1GET /v1/log\3", str(error))
+            return Refusal(status, message, type=type, code=code, headers=again)
     return None
 
 
-def trouble(request_id: str) -> Refusal:
-    """What a client is told of an error that is not its own."""
+def trouble(request_id: str, reason: str | None) -> Refusal:
+    """What a client is told of an error that is not its own.
+
+    Args:
+        request_id: under which the log tells of it.
+        reason: what went wrong, if this client may know; see
+            :func:`memoir.server.access.callers.reason`.
+    """
+    if reason is None:
+        message = (
+            f"the server could not answer; its log tells why under the request's id {request_id}."
+        )
+    else:
+        message = f"{reason} (in the server's log under the request's id {request_id})"
     return Refusal(
         500,
-        f"the server could not answer; its log tells why under the request's id {request_id}.",
+        message,
         type="server_error",
         code="internal_error",
     )

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from memoir.errors import MemoirError
 from memoir.host.tokens import Encoded
-from memoir.server.access.callers import Caller
+from memoir.server.access.callers import Caller, caller_of, reason
 from memoir.server.asked import Engine, Piece, Question, Sampling
 from memoir.server.openai import errors
 from memoir.server.openai.answers import Answers, Whole, begin, while_there
@@ -208,7 +208,7 @@ def _told(request: Request, error: Exception) -> Fields:
     refused = errors.refusal(error) if isinstance(error, MemoirError) else None
     if refused is None:
         logs.tell_error("error", error, id=request.state.id)
-        refused = errors.trouble(request.state.id)
+        refused = errors.trouble(request.state.id, reason(error, caller_of(request)))
     return errors.body(str(refused), refused.type, refused.param, refused.code)
 
 

@@ -13,6 +13,7 @@ from memoir.server.access.callers import Caller, Role, allowed
 from memoir.server.openai.errors import RESPONSES
 from memoir.server.openai.models import Models
 from memoir.server.settings import Settings
+from memoir.server.telling.health import error_told
 from memoir.server.telling.record import Record
 
 
@@ -26,6 +27,7 @@ class OpenBranch(BaseModel):
         edits: number of edits in force.
         threshold: score from which an edit fires; None where nothing decides.
         default: whether it answers where none is named.
+        error: why it does not follow its store; None if it does.
     """
 
     name: str
@@ -34,6 +36,7 @@ class OpenBranch(BaseModel):
     edits: int
     threshold: float | None
     default: bool
+    error: str | None
 
 
 class Who(BaseModel):
@@ -123,6 +126,7 @@ def router(models: Models, settings: Settings, record: Record) -> APIRouter:
                     edits=served.edits,
                     threshold=served.threshold,
                     default=served.name == default,
+                    error=error_told(served, caller),
                 )
                 for served in models.open_to(caller)
             ],

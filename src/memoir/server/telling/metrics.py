@@ -113,7 +113,11 @@ class State(Collector):
         commit = GaugeMetricFamily(
             "memoir_commit", "The commit answers begin with now", labels=["branch", "commit"]
         )
+        follows = GaugeMetricFamily(
+            "memoir_follows", "Whether a branch follows its store, 1 or 0", labels=["branch"]
+        )
         for served in self._engine.served():
+            follows.add_metric([served.name], served.error is None)
             live.add_metric([served.name], served.edits)
             commit.add_metric([served.name, short(served.commit)], 1)
         load = self._engine.load()
@@ -122,4 +126,4 @@ class State(Collector):
         )
         questions.add_metric(["running"], load.running)
         questions.add_metric(["waiting"], load.waiting)
-        yield from (live, commit, questions)
+        yield from (live, commit, follows, questions)

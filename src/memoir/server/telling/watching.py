@@ -8,6 +8,7 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memoir.server.access.callers import reason
 from memoir.server.openai.errors import response, trouble
 from memoir.server.telling import logs
 from memoir.server.telling.answered import Told
@@ -51,7 +52,7 @@ class Watching:
             logs.tell_error("error", error, id=id)
             if status is not None:
                 raise  # half an answer is out: the connection must break
-            await response(trouble(id))(scope, receive, named)
+            await response(trouble(id, reason(error, state.get("caller"))))(scope, receive, named)
         finally:
             self._tell(scope, LEFT if status is None else status, time.monotonic() - began)
 
