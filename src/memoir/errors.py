@@ -188,7 +188,15 @@ class StoreFull(StoreError):
 
 
 class CheckFailed(StoreError):
-    """A change breaks something that must hold; nothing was changed."""
+    """A change breaks something that must hold; nothing was changed.
+
+    Attributes:
+        broken: what would not be answered as it must be.
+    """
+
+    def __init__(self, message: str, broken: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.broken = tuple(broken)
 
 
 class MergeConflict(StoreError):

@@ -22,6 +22,7 @@ VERBS = [
         "edit",
         "ask",
         "check",
+        "conflicts",
         "blame",
         "merge-weights",
         "serve",
@@ -208,7 +209,14 @@ def test_a_mistyped_choice_is_refused_and_makes_no_store(
 @pytest.mark.parametrize(
     "words",
     [
-        *(["edit", "p", "t"], ["ask", "p"], ["calibrate"], ["check"], ["blame", "p"]),
+        *(
+            ["edit", "p", "t"],
+            ["ask", "p"],
+            ["calibrate"],
+            ["check"],
+            ["conflicts"],
+            ["blame", "p"],
+        ),
         *(["log"], ["show", "a"], ["status"], ["diff", "a"], ["revert", "a"]),
         *(
             ["branch"],

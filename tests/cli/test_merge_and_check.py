@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from commands import FACTS, Command, one_line
+
+from memoir.editor import Editor
 
 CEO = FACTS[0][0]
 
@@ -82,6 +85,31 @@ def test_the_gate_s_suite_is_asked_unless_another_is_named(store: Command, tmp_p
     assert (given["passed"], given["asked"]) == (True, 2)
 
 
+def test_checks_are_remembered_and_listed_without_the_model(
+    store: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json.loads(store("check", "--past", "--json").stdout) == []
+    store("edit", CEO, "Bo")
+    store("check", "--unrelated", 0)
+    store("edit", CEO, "me", "--force")
+    store("check", "--unrelated", 0, code=1)
+    monkeypatch.setattr(Editor, "open", None)
+    newest, oldest = json.loads(store("check", "--past", "--json").stdout)
+    counts = ("edits", "held", "questions", "broken", "expired")
+    assert [oldest[each] for each in counts] == [1, 1, 1, 0, 0]
+    assert [newest[each] for each in counts] == [2, 1, 2, 1, 0]
+    assert (newest["id"], newest["branch"]) == ("2", "main")
+    (last, *_) = json.loads(store("log", "--json").stdout)
+    assert newest["commit"] == last["id"]
+    said = one_line(store("check", "--past").stdout)
+    assert "checks, the newest first" in said
+    assert said.index(newest["commit"][:10]) < said.index(oldest["commit"][:10])
+    refused = store("check", "--past", "--anew", code=1)
+    assert one_line(refused.stderr) == (
+        "error: --past asks nothing; give --probes and --anew without it."
+    )
+
+
 def test_an_expired_fact_fails_the_check(store: Command) -> None:
     store("edit", CEO, "Bo", "--expires", "2020-01-31")
     result = store("check", "--unrelated", 0, code=1)
@@ -93,5 +121,10 @@ def test_a_guarded_store_refuses_what_breaks_a_fact(store: Command) -> None:
     store("edit", CEO, "Bo")
     store("config", "gate.on-commit", "true")
     result = store("edit", CEO, "me", "--force", code=1)
-    assert "it was not committed" in one_line(result.stderr)
+    said = one_line(result.stderr)
+    assert "it was not committed" in said
+    assert said.endswith(
+        "Change it, or commit without the gate. This turns the gate off: memoir config "
+        "gate.on-commit false."
+    )
     assert facts(store) == ["Bo"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from memoir.errors import NotAStore, StoreDamaged, StoreError, UnknownName
 from memoir.store import Row, Store, short
+from memoir.store.checks import PastCheck
 from memoir.store.rows import identity
 from memoir.store.tensors import serialized
 from memoir.types import Edit
@@ -109,10 +112,23 @@ def test_what_is_kept_beside_the_rows(stored: Store, where: str) -> None:
     log.remember({"q": "yes", "r": "no"})
     log.remember({"r": "yes"})
     log.remember({})
+    made = [
+        PastCheck(0, f"2026-01-0{day}", branch, "c", 9, 8, 30, 2, 1)
+        for day, branch in ((1, "main"), (2, None), (3, "work"), (4, "main"))
+    ]
+    for each in made:
+        log.note_check(each)
     again = Store(where)
     assert again.log.config() == {"gate.suite": "new"}
     assert again.log.signatures() == {"c": "second"}
     assert again.log.remembered() == {"q": "yes", "r": "yes"}
+    first, _, _, last = found = [replace(each, seq=seq) for seq, each in enumerate(made, 1)]
+    assert again.log.checks() == found[::-1]
+    assert again.log.checks(most=1) == [last]
+    assert again.log.checks("main") == [last, first]
+    assert again.log.checks("main", before=last.seq) == [first]
+    assert again.log.checks("gone") == []
+    assert fsck.check(again) == []
     again.close()
 
 

@@ -20,6 +20,7 @@ import torch
 
 from memoir.errors import StoreFull
 from memoir.store import Store, migrations, taught
+from memoir.store.checks import PastCheck
 from memoir.store.rows import chained, identity
 from memoir.types import Edit
 
@@ -152,6 +153,19 @@ def test_it_goes_on_like_any_store(old: Path) -> None:
     assert len(names) == 4
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         again.log._database.execute("DELETE FROM log")
+
+
+def test_a_store_of_the_second_layout_keeps_everything_and_remembers_checks(old: Path) -> None:
+    store = Store(old)
+    rows, moves = store.log.rows(), store.log.moves()
+    store.close()
+    with closing(sqlite3.connect(old / "log.sqlite")) as database:
+        database.executescript("DROP TABLE checks; PRAGMA user_version = 2;")
+    again = Store(old)
+    assert (again.log.rows(), again.log.moves(), again.log.checks()) == (rows, moves, [])
+    again.log.note_check(PastCheck(0, time(1), "main", rows[-1].id, 2, 2, 5, 0, 0))
+    assert [each.seq for each in again.log.checks()] == [1]
+    assert dump(old)[0] == migrations.FORMAT == 3
 
 
 def test_an_empty_store_stays_empty(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from memoir.cli import app
 from memoir.errors import BadInput, MissingExtra, NotAStore, StoreError
 from memoir.store import Store, short
+from memoir.store.checks import PastCheck
 from memoir.store.postgres import FORMAT
 from memoir.versions import fsck
 from server import Server
@@ -54,9 +55,38 @@ def test_another_format_is_refused_with_both_numbers(
     with pytest.raises(NotAStore) as refused:
         Store(postgres.url(schema))
     assert str(refused.value) == (
-        f"{database.folder} has log format {FORMAT + 6}, but this version of memoir reads {FORMAT} of "
-        "databases."
+        f"{database.folder} has log format {FORMAT + 6}, but this version of memoir reads 1 to "
+        f"{FORMAT} of databases."
     )
+
+
+def older(postgres: Server, schema: str) -> None:
+    """Make a store one of format 1, which had no checks."""
+    postgres.run(f"DROP TABLE {schema}.checks; UPDATE {schema}.format SET number = 1")
+
+
+def test_a_store_of_the_first_format_is_brought_to_this_one_for_all_who_use_it(
+    postgres: Server, database: Store, schema: str
+) -> None:
+    row = teach(database)
+    older(postgres, schema)
+    postgres.run(
+        f"CREATE ROLE checker_{schema} LOGIN; GRANT USAGE ON SCHEMA {schema} TO checker_{schema}; "
+        f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {schema} TO checker_{schema}"
+    )
+    address = postgres.url(schema)
+    with pytest.raises(StoreError) as refused:
+        Store(address.replace("memoir@", f"checker_{schema}@"))
+    message = str(refused.value)
+    assert f"has log format 1 and could not be brought to {FORMAT}: the database " in message
+    assert message.endswith("Whoever made the store can: memoir log, once.")
+    migrated = Store(address)
+    assert (migrated.live(), migrated.log.checks()) == ([row], [])
+    migrated.close()
+    checker = Store(address.replace("memoir@", f"checker_{schema}@"))
+    checker.log.note_check(PastCheck(0, "2026", None, "c", 1, 1, 1, 0, 0))
+    assert [each.seq for each in database.log.checks()] == [1]
+    checker.close()
 
 
 def test_a_database_that_lacks_letters_is_refused(postgres: Server, schema: str) -> None:
@@ -199,6 +229,7 @@ def test_a_writer_needs_no_more_than_is_documented(
         writer.log.configure("user.name", "ann")
         writer.log.sign("c", "signature")
         writer.log.remember({"q": "yes"})
+        writer.log.note_check(PastCheck(0, "2026", "main", "c", 1, 1, 1, 0, 0))
     writer.log.configure("user.name", None)
     writer.close()
     assert database.live()[-1] == row

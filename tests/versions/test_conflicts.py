@@ -39,9 +39,7 @@ def test_another_answer_to_the_same_prompt_contradicts_and_says_what_to_do(edito
     assert found.what == (
         f"edit {receipt.id[:10]} answers the same prompt otherwise: 'The CEO of Acme is' → 'Dana'."
     )
-    assert found.remedy == (
-        f"Take that one back first (memoir revert {receipt.id[:10]}), or leave this one out."
-    )
+    assert found.remedy == "Take that one back first, or leave this one out."
     assert found.evidence["same_prompt"] is True
 
 
@@ -66,7 +64,9 @@ def test_edits_of_one_change_are_held_against_each_other(editor: Editor) -> None
         "edit 1 of the same change is taken to be about the same (score "
     )
     assert found[0].what.endswith("and answers otherwise: 'The CEO of Acme is' → 'Dana'.")
-    assert found[0].remedy == "Leave this one out; if they are different facts, give --force."
+    assert found[0].remedy == (
+        "Leave this one out; if they are different facts, make it all the same."
+    )
 
 
 def test_the_same_answer_again_does_not_contradict(editor: Editor) -> None:

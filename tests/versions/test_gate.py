@@ -12,6 +12,7 @@ from memoir.editor import Editor
 from memoir.errors import CheckFailed
 from memoir.types import Edit
 from memoir.versions import config, gate
+from memoir.versions.check import Broken
 from memoir.versions.merge import merge
 
 MakeEditor = Callable[..., Editor]
@@ -43,14 +44,20 @@ def test_a_change_that_breaks_a_fact_is_not_committed(editor: Editor) -> None:
     assert (
         "with this change; it was not committed. The first: 'The CEO of Acme is' (edit " in message
     )
-    assert "which does not begin with 'Dana'. Change it, or commit without the gate" in message
-    assert message.endswith("memoir config gate.on-commit false.")
+    assert message.endswith(
+        "which does not begin with 'Dana'. Change it, or commit without the gate."
+    )
+    (first, *_) = refused.value.broken
+    assert isinstance(first, Broken)
+    assert (first.question.prompt, first.question.text) == ("The CEO of Acme is", "Dana")
+    assert first.question.edit == editor.live()[0].id
     assert state(editor) == before
 
 
 def test_a_change_that_breaks_nothing_is_committed(editor: Editor) -> None:
     editor.edit("Orbit is in", "Lisbon", "Orbit")
     assert len(editor) == 2
+    assert editor.store.log.checks() == []  # what is not committed is no state to remember
 
 
 def test_many_facts_at_once_are_guarded_too(editor: Editor) -> None:
@@ -82,6 +89,19 @@ def test_probes_of_the_gate_s_suite_guard_as_well(editor: Editor, tmp_path: Path
     gate.install(editor)
     with pytest.raises(CheckFailed, match="says 'Lisbon'"):
         editor.edit("Orbit is in", "Lisbon", "Orbit")
+
+
+def test_how_a_store_is_guarded_is_told(make_editor: MakeEditor, tmp_path: Path) -> None:
+    store, file = make_editor(**MEANING).store, tmp_path / "probes.jsonl"
+    assert gate.of(store) == gate.Gate(False)
+    file.write_text(json.dumps({"prompt": "Orbit is in", "must_say": "Lisbon"}) + "\n")
+    config.put(store, "gate.suite", str(file))
+    config.put(store, "gate.on-commit", "true")
+    assert gate.of(store) == gate.Gate(True, 1)
+    file.write_text("{}")
+    assert "a probe is a JSON object" in str(gate.of(store).trouble)
+    file.unlink()
+    assert str(file) in str(gate.of(store).trouble)
 
 
 def test_a_take_back_is_never_held_up(editor: Editor) -> None:

@@ -12,6 +12,7 @@ from memoir.cli import (
     calibrate,
     check,
     config,
+    conflicts,
     data,
     demo,
     diff,
@@ -51,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-MODELS = (fetch_model, init, calibrate, edit, ask, check, blame, merge_weights, serve)
+MODELS = (fetch_model, init, calibrate, edit, ask, check, conflicts, blame, merge_weights, serve)
 HISTORY = (log, show, status, diff, revert, branch, switch, merge, tag, reset)
 SHARING = (export, export_peft, import_, push, pull, sign, verify)
 STORE = (fsck, gc, config, watch)

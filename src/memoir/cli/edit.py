@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from memoir.cli import opening, telling
+from memoir.cli import means, opening, telling
 from memoir.cli.output import (
     DEFAULT_STORE,
     AuthorOption,
@@ -158,10 +158,8 @@ def _taught(
             force=force,
             progress=progress,
         )
-    except Objected as error:
-        raise Objected(
-            f"{error} To make it all the same, give --force.", error.objections
-        ) from error
+    except Objected:
+        raise  # it has remedies of its own
     except EditRefused as error:
         where = "" if error.place is None else f"{records[error.place].where}: "
         raise type(error)(
@@ -181,7 +179,7 @@ def _show(results: Sequence[Receipt | EditRefused], json: bool) -> None:
                 "refused": [
                     {
                         "type": type(error).__name__,
-                        "message": str(error),
+                        "message": means.told(error),
                         "losses": finite(error.losses),
                     }
                     for error in refused
@@ -191,7 +189,7 @@ def _show(results: Sequence[Receipt | EditRefused], json: bool) -> None:
     else:
         out.print(_table(receipts))
         for error in refused:
-            out.print(f"[red]refused:[/] {escape(str(error))}", soft_wrap=True)
+            out.print(f"[red]refused:[/] {escape(means.told(error))}", soft_wrap=True)
     if refused:
         raise typer.Exit(1)
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from memoir.cli import means
 from memoir.errors import MemoirError
 from memoir.types import Progress as ProgressCallback
 
@@ -88,9 +89,9 @@ def reporting_errors(as_json: bool = False) -> Iterator[None]:
             yield
         except MemoirError as error:
             if as_json:
-                print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+                print_json({"error": {"type": type(error).__name__, "message": means.told(error)}})
             err.print("[red]error:[/] ", end="")
-            err.print(str(error), markup=False, soft_wrap=True)
+            err.print(means.told(error), markup=False, soft_wrap=True)
             raise typer.Exit(1) from None
 
 

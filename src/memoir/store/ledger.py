@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from memoir.store.checks import PastCheck
 from memoir.store.rows import Move, Row
 
 
@@ -85,8 +86,22 @@ class Ledger(Protocol):
     def remember(self, answers: Mapping[str, str]) -> None:
         """Keep what a state's questions were answered; see :mod:`memoir.versions.check`."""
 
+    def note_check(self, found: PastCheck) -> None:
+        """Keep what a check found; its position is given here."""
+
     def remembered(self) -> dict[str, str]:
         """Answers that were kept, by question."""
+
+    def checks(
+        self, branch: str | None = None, before: int | None = None, most: int = 50
+    ) -> list[PastCheck]:
+        """What checks found, the newest first.
+
+        Args:
+            branch: where; None for everywhere.
+            before: position that they lie before; None for the newest.
+            most: how many.
+        """
 
     def rows(self, after: int = 0, kind: str | None = None) -> list[Row]:
         """Rows behind a position, in order; all, or those of one kind."""

@@ -18,7 +18,9 @@ from typing import Any
 from filelock import BaseFileLock, FileLock
 
 from memoir.errors import NotAStore, StoreDamaged, StoreError, StoreFull
-from memoir.store.migrations import FORMAT, migrate
+from memoir.store import checks
+from memoir.store.checks import PastCheck
+from memoir.store.migrations import CHECKS, FORMAT, migrate
 from memoir.store.rows import Move, Row, chained, now
 
 SCHEMA = f"""
@@ -43,6 +45,7 @@ CREATE TABLE moves (
 CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE signatures (commit_id TEXT PRIMARY KEY, signature TEXT NOT NULL);
 CREATE TABLE checked (question TEXT PRIMARY KEY, answer TEXT NOT NULL);
+{CHECKS}
 CREATE INDEX log_by_kind ON log (kind, seq);
 CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
@@ -186,12 +189,32 @@ class Log:
                 "INSERT OR REPLACE INTO checked VALUES (?, ?)", answers.items()
             )
 
+    def note_check(self, found: PastCheck) -> None:
+        """Keep what a check found; its position is given here."""
+        with self._explaining():
+            self._database.execute(
+                f"INSERT INTO checks ({checks.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                found.columns,
+            )
+
     # ------------------------------------------------------------------ reading
 
     def remembered(self) -> dict[str, str]:
         """Answers that were kept, by question."""
         with self._explaining():
             return dict(self._database.execute("SELECT question, answer FROM checked"))
+
+    def checks(
+        self, branch: str | None = None, before: int | None = None, most: int = 50
+    ) -> list[PastCheck]:
+        """What checks found, the newest first; see :meth:`memoir.store.ledger.Ledger.checks`."""
+        which, given = checks.wanted(branch, before, "?")
+        with self._explaining():
+            found = self._database.execute(
+                f"SELECT seq, {checks.COLUMNS} FROM checks {which} ORDER BY seq DESC LIMIT ?",
+                (*given, most),
+            )
+            return [PastCheck(*each) for each in found]
 
     def rows(self, after: int = 0, kind: str | None = None) -> list[Row]:
         """Rows behind a position, in order; all, or those of one kind."""

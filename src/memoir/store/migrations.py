@@ -2,6 +2,7 @@
 
 1   rows settings, edit and revert, one line of history; tensor files named by their rows
 2   commits, branches and tags; every row is named by its content, every tensor file too
+3   what checks found
 """
 
 from __future__ import annotations
@@ -15,8 +16,23 @@ from typing import Any
 from memoir.store import tensors as tensor_files
 from memoir.store.rows import chained, identity
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout, kept in SQLite's ``user_version``."""
+
+CHECKS = """
+CREATE TABLE checks (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    time      TEXT NOT NULL,        -- UTC, ISO 8601
+    branch    TEXT,                 -- NULL: a commit or a tag was looked at
+    commit_id TEXT NOT NULL,
+    edits     INTEGER NOT NULL,     -- in force
+    held      INTEGER NOT NULL,     -- of them, still answered
+    questions INTEGER NOT NULL,
+    broken    INTEGER NOT NULL,     -- of them
+    expired   INTEGER NOT NULL      -- of the edits
+);
+"""
+"""What layout 3 adds."""
 
 AUTHOR = "memoir"
 """Author of the commits made of what layout 1 did not say by whom."""
@@ -54,7 +70,7 @@ def _to_2(database: sqlite3.Connection, folder: Path) -> None:
         database.execute(f"DROP TRIGGER {trigger}")
     database.execute("DROP TABLE log")
     inside = SCHEMA.partition("BEGIN;")[2].partition("PRAGMA user_version")[0]
-    for statement in _statements(inside):
+    for statement in _statements(inside.replace(CHECKS, "")):
         database.execute(statement)
     renamed: dict[str, str] = {}
     parents: list[str] = []
@@ -83,6 +99,10 @@ def _to_2(database: sqlite3.Connection, folder: Path) -> None:
                 chained("", "branch/main", parents[0], time, "migrate"),
             ),
         )
+
+
+def _to_3(database: sqlite3.Connection, _folder: Path) -> None:
+    database.execute(CHECKS)
 
 
 def _name_by_content(file: Path, sha256: str) -> None:
@@ -118,4 +138,4 @@ def _statements(script: str) -> list[str]:
     return found
 
 
-_STEPS = {1: _to_2}
+_STEPS = {1: _to_2, 2: _to_3}

@@ -13,13 +13,29 @@ from dataclasses import replace
 from typing import Any
 
 from memoir.errors import NotAStore, StoreDamaged, StoreError
+from memoir.store import checks
 from memoir.store.address import Address
 from memoir.store.advisory_lock import AdvisoryLock, key
+from memoir.store.checks import PastCheck
 from memoir.store.rows import Move, Row, chained, now
 from memoir.store.session import Session
 
-FORMAT = 1
-"""Version of the layout, kept in the table ``format``."""
+FORMAT = 2
+"""Version of the layout, kept in the table ``format``: 2 adds what checks found."""
+
+_CHECKS = """
+CREATE TABLE checks (
+    seq       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    time      text NOT NULL,                  -- UTC, ISO 8601
+    branch    text,                           -- NULL: a commit or a tag was looked at
+    commit_id text NOT NULL,
+    edits     bigint NOT NULL,                -- in force
+    held      bigint NOT NULL,                -- of them, still answered
+    questions bigint NOT NULL,
+    broken    bigint NOT NULL,                -- of them
+    expired   bigint NOT NULL                 -- of the edits
+);
+"""
 
 _SCHEMA = f"""
 CREATE TABLE log (
@@ -48,6 +64,7 @@ ALTER TABLE tensors ALTER COLUMN content SET STORAGE EXTERNAL;  -- they do not c
 CREATE TABLE config (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
 CREATE TABLE signatures (commit_id text PRIMARY KEY, signature text NOT NULL);
 CREATE TABLE checked (question text PRIMARY KEY, answer text NOT NULL);
+{_CHECKS}
 CREATE TABLE format (number integer NOT NULL);
 INSERT INTO format VALUES ({FORMAT});
 CREATE INDEX log_by_kind ON log (kind, seq);
@@ -81,11 +98,19 @@ class PostgresLog:
         self._session = session
         if not present(session):
             raise NotAStore(f"{session.address} holds no memoir store; make one with: memoir init")
-        ((number,),) = session.run("SELECT number FROM format")
-        if number != FORMAT:
+        number = _format(session)
+        if number == 1:
+            try:
+                _migrate(session)
+            except StoreError as error:
+                raise StoreError(
+                    f"{session.address} has log format 1 and could not be brought to {FORMAT}: {error} "
+                    "Whoever made the store can: memoir log, once."
+                ) from error
+        elif number != FORMAT:
             raise NotAStore(
                 f"{session.address} has log format {number}, but this version of memoir reads "
-                f"{FORMAT} of databases."
+                f"1 to {FORMAT} of databases."
             )
 
     @property
@@ -171,11 +196,29 @@ class PostgresLog:
                 answers.items(),
             )
 
+    def note_check(self, found: PastCheck) -> None:
+        """Keep what a check found; its position is given here."""
+        self._session.run(
+            f"INSERT INTO checks ({checks.COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            found.columns,
+        )
+
     # ------------------------------------------------------------------ reading
 
     def remembered(self) -> dict[str, str]:
         """Answers that were kept, by question."""
         return dict(self._session.run("SELECT question, answer FROM checked"))
+
+    def checks(
+        self, branch: str | None = None, before: int | None = None, most: int = 50
+    ) -> list[PastCheck]:
+        """What checks found, the newest first; see :meth:`memoir.store.ledger.Ledger.checks`."""
+        which, given = checks.wanted(branch, before, "%s")
+        found = self._session.run(
+            f"SELECT seq, {checks.COLUMNS} FROM checks {which} ORDER BY seq DESC LIMIT %s",
+            (*given, most),
+        )
+        return [PastCheck(*each) for each in found]
 
     def rows(self, after: int = 0, kind: str | None = None) -> list[Row]:
         """Rows behind a position, in order; all, or those of one kind."""
@@ -269,6 +312,27 @@ def present(session: Session) -> bool:
     """Whether there is a store in the session's schema."""
     ((found,),) = session.run("SELECT to_regclass('format') IS NOT NULL")
     return bool(found)
+
+
+def _format(session: Session) -> int:
+    ((number,),) = session.run("SELECT number FROM format")
+    return int(number)
+
+
+def _migrate(session: Session) -> None:
+    """Bring a store of format 1 to the present one; whoever could read and write it still can."""
+    with session.transaction():
+        session.run("SELECT pg_advisory_xact_lock(%s)", (key(session.address.schema),))
+        if _format(session) == FORMAT:
+            return  # another process was faster
+        session.run(_CHECKS)
+        for who, right in session.run(
+            "SELECT coalesce(quote_ident(rolname), 'PUBLIC'), privilege_type FROM pg_class, "
+            "aclexplode(relacl) LEFT JOIN pg_roles ON pg_roles.oid = grantee "
+            "WHERE pg_class.oid = 'signatures'::regclass AND privilege_type IN ('SELECT', 'INSERT')"
+        ):
+            session.run(f"GRANT {right} ON checks TO {who}")
+        session.run(f"UPDATE format SET number = {FORMAT}")
 
 
 def create(address: Address) -> None:

@@ -8,17 +8,16 @@ router ahead of the model is asked for the same prompts only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memoir.calibration import Background
 from memoir.editor import Editor
-from memoir.host.tokens import Encoded
-from memoir.routing.base import Router
+from memoir.errors import Objected
 from memoir.routing.meaning import normal
-from memoir.routing.prepared import foreseen
 from memoir.store import short, taught
 from memoir.types import Edit, Match
+from memoir.versions.ahead import Ahead
 from memoir.versions.facts import plain, same_answer, told
 
 SCORED_AT_ONCE = 32
@@ -53,6 +52,12 @@ class Objection:
     def __str__(self) -> str:
         return f"{self.kind}: {self.what} {self.remedy}"
 
+    @property
+    def record(self) -> str:
+        """What a commit that was made all the same keeps of it; :mod:`memoir.versions.conflicting`
+        reads it."""
+        return f"{self.kind}: {told(self.edit)}: {self.what}"
+
 
 def objections(editor: Editor, edits: Sequence[Edit]) -> list[Objection]:
     """Everything there is to say against edits, in their order.
@@ -61,7 +66,7 @@ def objections(editor: Editor, edits: Sequence[Edit]) -> list[Objection]:
         editor: in whose present state they are to be made.
         edits: the edits of one change; each is held against those before it too.
     """
-    ahead = _Ahead(editor, edits)
+    ahead = Ahead(editor, edits)
     found = [
         *_undecided(edits),
         *_contradictions(editor, edits, ahead),  # takes the edits in, one after the other
@@ -83,7 +88,7 @@ def _undecided(edits: Sequence[Edit]) -> Iterator[Objection]:
             )
 
 
-def _contradictions(editor: Editor, edits: Sequence[Edit], ahead: _Ahead) -> Iterator[Objection]:
+def _contradictions(editor: Editor, edits: Sequence[Edit], ahead: Ahead) -> Iterator[Objection]:
     """What a stored edit, or one before in the same change, answers otherwise."""
     stored = {row.id: taught(row) for row in editor.live()}
     by_prompt = {normal(edit.prompt): id for id, edit in stored.items()}
@@ -112,7 +117,7 @@ def _contradictions(editor: Editor, edits: Sequence[Edit], ahead: _Ahead) -> Ite
                     int(newer),
                     new,
                     f"it would answer what edit {short(id)} was taught for: {told(edit)}.",
-                    f"Take that one back (memoir revert {short(id)}), or word this one more closely.",
+                    "Take that one back first, or word this one more closely.",
                     (id,),
                     plain(match),
                 )
@@ -131,8 +136,8 @@ def _contradiction(
             f"{name} is taken to be about the same (score {evidence['score']:.2f}, it fires from "
             f"{evidence['threshold']:.2f} on) and answers otherwise: {told(other)}."
         )
-        remedy = "leave this one out; if they are different facts, give --force"
-    first = f"Take that one back first (memoir revert {short(id)}), or " if stored else ""
+        remedy = "leave this one out; if they are different facts, make it all the same"
+    first = "Take that one back first, or " if stored else ""
     remedy = f"{first}{remedy}."
     return Objection(
         "contradicts",
@@ -160,7 +165,7 @@ def _known(editor: Editor, edits: Sequence[Edit]) -> Iterator[Objection]:
                 )
 
 
-def _generic(edits: Sequence[Edit], ahead: _Ahead) -> Iterator[Objection]:
+def _generic(edits: Sequence[Edit], ahead: Ahead) -> Iterator[Objection]:
     """Edits that fire on prompts that ship with the package and that no edit of a user is about."""
     fired: dict[int, list[str]] = {}
     prompts = Background.shipped().prompts
@@ -179,36 +184,8 @@ def _generic(edits: Sequence[Edit], ahead: _Ahead) -> Iterator[Objection]:
         )
 
 
-class _Ahead:
-    """New edits in a router of their own, beside the stored ones, before any is fitted."""
-
-    def __init__(self, editor: Editor, edits: Sequence[Edit]) -> None:
-        self._editor = editor
-        self._edits = edits
-        self._router: Router | None = editor.method.empty_router()
-        self._keys = self._router.keys(edits) if self._router is not None and edits else []
-
-    def add(self, number: int) -> None:
-        """Take a new edit in, under its number."""
-        if self._router is not None:
-            self._router.add(str(number), self._edits[number], self._keys[number])
-
-    def fires(self, prompt: str) -> Iterator[tuple[str, Match]]:
-        """The new edit that fires on a prompt, if any."""
-        if self._router is not None:
-            yield from _fired(foreseen(self._router, [self._editor.host.encode(prompt)]))
-
-    def meant(self, edit: Edit) -> Iterator[tuple[str, Match]]:
-        """Edits, stored or new, that fire on an edit's prompt or phrasings; each once."""
-        prompts = [edit.prompt, *edit.phrasings]
-        rows: list[Encoded] = [self._editor.host.encode(prompt) for prompt in prompts]
-        seen = dict(_fired(self._editor.method.foresee(rows) or []))
-        for prompt in prompts:
-            seen |= dict(self.fires(prompt))
-        yield from seen.items()
-
-
-def _fired(matches: Iterable[Match]) -> Iterator[tuple[str, Match]]:
-    for match in matches:
-        if match.fired and match.edit_id is not None:
-            yield match.edit_id, match
+def others(error: Objected) -> list[str]:
+    """Short ids of the stored edits that stand against the first of the objected ones, each once."""
+    found = [each for each in error.objections if isinstance(each, Objection)]
+    first = [each for each in found if each.number == found[0].number]
+    return list(dict.fromkeys(short(id) for each in first for id in each.others))

@@ -40,7 +40,7 @@ def teach(
     found = _objections(editor, records)
     refused: list[Receipt | EditRefused] = []
     if force:
-        some = (str(each) for objected in found.values() for each in objected)
+        some = (each.record for objected in found.values() for each in objected)
         note = replace(note, forced=tuple(some))
     elif keep_going and not together:
         refused = [_objected(records, {number: some}) for number, some in found.items()]
