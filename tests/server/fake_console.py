@@ -30,6 +30,10 @@ def short(number: int) -> str:
     return identity(number)[:10]
 
 
+NOTHING = {"probes": None, "trouble": None}
+"""A gate without a suite."""
+
+
 @dataclass
 class Fake:
     """What the server knows, and what it was asked.
@@ -48,6 +52,10 @@ class Fake:
         paths: paths with queries, in order.
         jobs: their events, by id.
         report: what a check finds.
+        checks: as ``GET /v1/checks`` tells them, the newest first.
+        gate: as ``GET /v1/gate`` tells it.
+        conflicts: as ``GET /v1/conflicts`` finds them; those with an edit that was taken back are none.
+        breaks: what teaching "the moon" breaks, as the gate tells it.
     """
 
     key: str | None = None
@@ -57,6 +65,10 @@ class Fake:
     branches: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    gate: dict[str, Any] = field(default_factory=lambda: {"on": False, **NOTHING})
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
+    breaks: list[dict[str, Any]] = field(default_factory=list)
     unedited: str = "I am not sure who that is, but it may be someone else."
     pause: float = 0.01
     busy: bool = False
@@ -140,6 +152,25 @@ class Fake:
         self.jobs[id] = [*progress, end]
         return JSONResponse({**told, "result": None, "error": None}, 202)
 
+    def check(self) -> dict[str, Any]:
+        """Find what the report says, and remember it in numbers."""
+        report, edits = self.report, self.branches[0]["edits"]
+        lost = {each["question"]["edit"] for each in report["broken"]} - {None}
+        found = {
+            "object": "check",
+            "id": str(len(self.checks) + 1),
+            "time": now(),
+            "branch": "main",
+            "commit": self.commits[0]["id"],
+            "edits": edits,
+            "held": edits - len(lost),
+            "questions": report["asked"] + report["skipped"],
+            "broken": len(report["broken"]),
+            "expired": len(report["expired"]),
+        }
+        self.checks.insert(0, found)
+        return {"object": "report", **report}
+
     def verdict(self, prompt: str, branch: str) -> dict[str, Any]:
         """The live edit whose subject is named: it fires if more of its words are there too."""
         asked = words(prompt)
@@ -218,6 +249,23 @@ def refusal(status: int, message: str, headers: dict[str, str] | None = None) ->
     return JSONResponse({"error": problem(message, code=None)}, status, headers)
 
 
+def conflict(older: dict[str, Any], newer: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "older": older,
+        "newer": newer,
+        "fires": newer["id"],
+        "score": 0.871,
+        "threshold": THRESHOLD,
+        "evidence": {"words": ["acme"]},
+        "forced": None,
+        **more,
+    }
+
+
+def both_live(conflict: dict[str, Any]) -> bool:
+    return all(conflict[side]["status"] == "live" for side in ("older", "newer"))
+
+
 def objection(edit: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": "contradicts",
@@ -225,8 +273,7 @@ def objection(edit: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         "edit": edit,
         "what": f"edit {other['id'][:10]} answers the same prompt otherwise: "
         f"{other['prompt']!r} → {other['target']!r}.",
-        "remedy": f"Take that one back first (memoir revert {other['id'][:10]}), "
-        "or leave this one out.",
+        "remedy": "Take that one back first, or leave this one out.",
         "others": [other["id"]],
         "evidence": {"same_prompt": True},
     }
@@ -345,6 +392,11 @@ def console(fake: Fake) -> FastAPI:
         if fact["target"] == "nothing":
             message = "after 30 steps the model still does not say 'nothing'."
             return fake.job(3, None, problem(message, reason="NotConverged", place=None))
+        if fact["target"] == "the moon":
+            message = (
+                f"{len(fake.breaks)} of 47 checks fail with this change; it was not committed."
+            )
+            return fake.job(3, None, problem(message, reason="CheckFailed", broken=fake.breaks))
         other = next(
             (
                 edit
@@ -377,7 +429,20 @@ def console(fake: Fake) -> FastAPI:
     @app.post("/v1/edits/check")
     async def check(request: Request) -> Response:
         fake.asked.append(await request.json())
-        return fake.job(5, {"object": "report", **fake.report})
+        return fake.job(5, fake.check())
+
+    @app.get("/v1/conflicts")
+    async def conflicts(branch: str) -> Response:
+        found = [each for each in fake.conflicts if branch == "main" and both_live(each)]
+        return fake.job(8, {"object": "conflicts", "branch": branch, "conflicts": found})
+
+    @app.get("/v1/gate")
+    async def gate() -> Any:
+        return {"object": "gate", **fake.gate}
+
+    @app.get("/v1/checks")
+    async def checks(branch: str, after: str = "", limit: int = 50) -> Any:
+        return page([each for each in fake.checks if each["branch"] == branch], after, limit)
 
     @app.post("/v1/edits/{id}/revert")
     async def revert(id: str, request: Request) -> Any:

@@ -23,7 +23,9 @@ def test_every_request_to_the_desk_is_answered_as_described(tmp_path: Path) -> N
     store.close()
     with Replica(place, "--requests-per-minute", "1000000") as server:
         schema = schemathesis.openapi.from_url(server.ready["url"] + "/openapi.json")
-        desk = schema.include(path_regex="^/v1/(edits|log|diff|branches|blame)")
+        desk = schema.include(
+            path_regex="^/v1/(edits|log|diff|branches|blame|checks|gate|conflicts)"
+        )
         for found in desk.get_all_operations():
             operation = found.ok()
             checks = operation.path == "/v1/edits/check"  # each takes seconds
@@ -44,7 +46,7 @@ def test_every_request_to_the_desk_is_answered_as_described(tmp_path: Path) -> N
 
             answered()
             asked += 1
-        assert asked == 13
+        assert asked == 16
         assert server.end()[0] == 0
     store = Store(place)
     assert [each.what for each in check(store) if each.severity == "error"] == []

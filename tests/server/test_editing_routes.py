@@ -12,8 +12,10 @@ import pytest
 from desks import SomeKeys, by, events, opened, run, served
 
 from memoir.editor import Editor
+from memoir.errors import StoreDamaged
 from memoir.methods.memoir import Memoir, MemoirConfig
 from memoir.server.desk import Limits
+from memoir.server.desk.work import Work
 from memoir.store import Store
 from memoir.versions import config
 
@@ -111,7 +113,12 @@ def test_an_objection_is_answered_with_what_there_is_to_say(tmp_path: Path) -> N
             assert "is objected to; nothing was changed." in error["message"]
             (found,) = error["objections"]
             assert (found["kind"], found["others"], found["number"]) == ("contradicts", [id], 0)
-            assert found["remedy"].startswith("Take that one back first")
+            assert found["remedy"] == "Take that one back first, or leave this one out."
+            assert error["message"].endswith(
+                f"POST /v1/edits/{id[:10]}/revert takes that one back. To make it all the same, "
+                'send "force": true.'
+            )
+            assert "memoir " not in error["message"]
             job = await ended(
                 here.client, await here.client.post("/v1/edits?wait=false", json=CLASH)
             )
@@ -165,14 +172,39 @@ def test_the_gate_holds_up_what_breaks_something(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with served(place, EASY) as here:
-            await taught(here.client, ACME)
+            (id,) = await taught(here.client, ACME)
+            off = (await here.client.get("/v1/gate")).json()
+            assert off == {"object": "gate", "on": False, "probes": None, "trouble": None}
+            probes = tmp_path / "probes.jsonl"
+            probes.write_text(json.dumps({"prompt": ACME["prompt"], "must_say": "Dana"}))
             store = Store(place)
             config.put(store, "gate.on-commit", "true")
+            config.put(store, "gate.suite", str(probes))
             store.close()
+            on = (await here.client.get("/v1/gate")).json()
+            assert on == {"object": "gate", "on": True, "probes": 1, "trouble": None}
             answer = await here.client.post("/v1/edits", json={**CLASH, "force": True})
             assert answer.status_code == 422
-            assert answer.json()["error"]["code"] == "check_failed"
-            assert "it was not committed" in answer.json()["error"]["message"]
+            error = answer.json()["error"]
+            assert (error["code"], error["reason"]) == ("check_failed", "CheckFailed")
+            assert "it was not committed" in error["message"]
+            assert "memoir " not in error["message"]
+            taught_first, probe, *_ = error["broken"]
+            assert taught_first["question"]["edit"] == id
+            assert taught_first["question"]["prompt"] == ACME["prompt"]
+            assert taught_first["question"]["text"] == "Dana"
+            assert taught_first["answer"].startswith("Omar")
+            assert (probe["question"]["kind"], probe["question"]["edit"]) == ("must say", None)
+            job = await ended(
+                here.client,
+                await here.client.post("/v1/edits?wait=false", json={**CLASH, "force": True}),
+            )
+            assert job["error"]["reason"] == "CheckFailed"
+            again = [each["question"] for each in job["error"]["broken"]]
+            assert again == [each["question"] for each in error["broken"]]
+            store = Store(place)
+            assert store.log.checks() == []  # what is not committed is no state to remember
+            store.close()
 
     run(scene())
 
@@ -272,6 +304,30 @@ def test_an_error_that_is_nobody_s_fault_is_logged_and_not_told_in_detail(
     run(scene())
 
 
+def test_a_damaged_store_is_told_of_to_administrators_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StoreDamaged("/srv/facts/log.sqlite is truncated.")
+
+    async def scene(keys: SomeKeys | None, headers: dict[str, str], told: bool) -> None:
+        async with served(tmp_path / "s", keys=keys) as here:
+            monkeypatch.setattr(Work, "teach", broken)
+            answer = await here.client.post("/v1/edits", json=ACME, headers=headers)
+            assert answer.status_code == 500
+            message = answer.json()["error"]["message"]
+            assert ("/srv/facts/log.sqlite is truncated." in message) is told
+            assert answer.headers["x-request-id"] in message
+            job = await here.client.post("/v1/edits?wait=false", json=ACME, headers=headers)
+            job = await here.client.get(job.json()["events_url"], headers=headers)
+            (kind, ended) = events(job.text)[-1]
+            assert (kind, ended["error"]["code"]) == ("refused", "internal_error")
+            assert ("/srv/facts/log.sqlite" in ended["error"]["message"]) is told
+
+    run(scene(None, {}, True))
+    run(scene(SomeKeys(), by("ann"), False))
+
+
 # ---------------------------------------------------------------------- taking back
 
 
@@ -292,7 +348,8 @@ def test_an_edit_is_taken_back_by_delete_and_by_revert(tmp_path: Path) -> None:
             assert messages[:2] == ["wrong atlas", "moved on"]
             again = await client.delete(f"/v1/edits/{first}")
             assert again.status_code == 404
-            assert "is reverted already" in again.json()["error"]["message"]
+            said = again.json()["error"]["message"]
+            assert said == f"'{first[:10]}' is reverted already; see: GET /v1/log"
             for unknown in ("0000", "main", "main..HEAD", "HEAD~1"):
                 assert (await client.delete(f"/v1/edits/{unknown}")).status_code == 404
             later = await client.post(f"/v1/edits/{second}/revert?wait=false")
@@ -363,6 +420,9 @@ def test_the_log_tells_commits_and_diff_what_differs(tmp_path: Path) -> None:
             assert short == told
             assert (await client.get("/v1/diff", params={"from": "wrok"})).status_code == 404
             assert (await client.get("/v1/diff")).status_code == 400
+            unknown = (await client.get("/v1/edits/0000")).json()["error"]["message"]
+            assert unknown.startswith("no edit '0000' in ")
+            assert unknown.endswith("; see: GET /v1/log")
             names = (await client.get("/v1/branches")).json()["data"]
             assert [(each["id"], each["served"], each["edits"]) for each in names] == [
                 ("main", True, 1),
@@ -409,6 +469,70 @@ def test_a_check_is_a_job_that_tells_what_broke(tmp_path: Path) -> None:
     run(scene())
 
 
+def test_what_checks_found_is_remembered_by_branch_and_listed_in_pages(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with served(tmp_path / "s", EASY, branches=("main", "work")) as here:
+            client, past = here.client, "/v1/checks"
+            await taught(client, {**ACME, "expires": "2020-01-31"})
+            tips = [(await client.get("/v1/log")).json()["first_id"]]
+            for more in ({"unrelated": 2}, {"unrelated": 0}, {"unrelated": 0, "branch": "work"}):
+                await client.post("/v1/edits/check?wait=true", json=more)
+            await taught(client, CLASH, force=True)
+            tips.append((await client.get("/v1/log")).json()["first_id"])
+            await client.post("/v1/edits/check?wait=true", json={"unrelated": 1})
+            told = (await client.get(past)).json()
+            assert (told["object"], told["branch"], told["has_more"]) == ("list", "main", False)
+            counts = ("edits", "held", "questions", "broken", "expired")
+            assert [[each[name] for name in counts] for each in told["data"]] == [
+                [2, 1, 3, 1, 1],
+                [1, 1, 1, 0, 1],
+                [1, 1, 3, 0, 1],
+            ]
+            assert [each["commit"] for each in told["data"]] == [tips[1], tips[0], tips[0]]
+            assert {each["object"] for each in told["data"]} == {"check"}
+            page = (await client.get(past, params={"limit": 2})).json()
+            assert (page["data"], page["has_more"]) == (told["data"][:2], True)
+            rest = (await client.get(past, params={"after": page["last_id"]})).json()
+            assert (rest["data"], rest["has_more"]) == (told["data"][2:], False)
+            (other,) = (await client.get(past, params={"branch": "work"})).json()["data"]
+            assert (other["branch"], other["edits"]) == ("work", 0)
+            for wrong in ("0", "x", str(2**63)):
+                assert (await client.get(past, params={"after": wrong})).status_code == 400
+
+    run(scene())
+
+
+def test_edits_that_contradict_one_another_are_a_job_s_result(tmp_path: Path) -> None:
+    meaning = MemoirConfig(
+        router="meaning", contexts="conversations", threshold=0.0, max_steps=3, accept_unsaid=True
+    )
+
+    async def scene() -> None:
+        async with served(tmp_path / "s", meaning, branches=("main", "work")) as here:
+            client, where = here.client, "/v1/conflicts"
+            (dana, _) = await taught(client, ACME, PERU)
+            job = await ended(client, await client.get(where))
+            assert (job["kind"], job["result"]["object"]) == ("conflicts", "conflicts")
+            assert job["result"]["conflicts"] == []
+            told = events((await client.get(job["events_url"])).text)
+            assert told[0] == ("progress", {"what": "looking for conflicts", "done": 1, "total": 4})
+            (omar,) = await taught(client, {**CLASH, "prompt": "Who leads Acme?"}, force=True)
+            found = (await client.get(where, params={"wait": True})).json()
+            assert (found["object"], found["branch"]) == ("conflicts", "main")
+            (conflict,) = found["conflicts"]
+            assert (conflict["older"]["id"], conflict["newer"]["id"]) == (dana, omar)
+            assert (conflict["older"]["target"], conflict["newer"]["target"]) == ("Dana", "Omar")
+            assert conflict["score"] >= conflict["threshold"] == 0.0
+            assert conflict["evidence"]["words"] == ["acme"]
+            assert conflict["forced"].startswith(f"contradicts: edit {dana[:10]} is taken to be")
+            other = {"wait": True, "branch": "work"}
+            assert (await client.get(where, params=other)).json()["conflicts"] == []
+            assert (await client.post(f"/v1/edits/{dana}/revert")).status_code == 200
+            assert (await client.get(where, params={"wait": True})).json()["conflicts"] == []
+
+    run(scene())
+
+
 # ---------------------------------------------------------------------- who may
 
 
@@ -429,6 +553,9 @@ def test_who_may_only_ask_neither_edits_nor_reads_edits(tmp_path: Path) -> None:
                 ("GET", "/v1/edits/jobs/00/events"),
                 ("GET", "/v1/log"),
                 ("GET", "/v1/diff?from=main"),
+                ("GET", "/v1/checks"),
+                ("GET", "/v1/gate"),
+                ("GET", "/v1/conflicts"),
             ):
                 for headers, status in (({}, 401), (by("asker"), 403), (by("nobody"), 401)):
                     answer = await client.request(method, path, headers=headers)
@@ -451,6 +578,8 @@ def test_who_is_bound_to_a_branch_edits_and_sees_that_one(tmp_path: Path) -> Non
             for method, path, body in (
                 ("POST", "/v1/edits", {**ACME, "branch": "main"}),
                 ("GET", "/v1/edits?branch=main", None),
+                ("GET", "/v1/checks?branch=main", None),
+                ("GET", "/v1/conflicts?branch=main", None),
                 ("GET", f"/v1/edits/{main['edits'][0]['id']}", None),
                 ("DELETE", f"/v1/edits/{main['edits'][0]['id']}", None),
                 ("GET", f"/v1/diff?from={main['commit']}", None),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from browsers import Open
-from fake_console import Fake, identity, short
+from fake_console import Fake, conflict, identity, short
 from playwright.sync_api import Page, expect
 
 
@@ -63,7 +64,7 @@ def test_an_objection_is_shown_and_overridden(open_page: Open, fake: Fake) -> No
     expect(outcome).to_contain_text("1 objection")
     expect(outcome).to_contain_text("contradicts")
     expect(outcome).to_contain_text(f"edit {short(7)} answers the same prompt otherwise")
-    expect(outcome).to_contain_text(f"Take that one back first (memoir revert {short(7)})")
+    expect(outcome).to_contain_text("Take that one back first, or leave this one out.")
     assert len(fake.edits) == 7
     outcome.get_by_role("button", name="Teach anyway").click()
     expect(outcome).to_contain_text(f"Live as {short(8)}")
@@ -85,6 +86,111 @@ def test_a_refusal_is_told_in_the_servers_words(open_page: Open) -> None:
     teach(page, "The mayor of Arden is", "nothing")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("after 30 steps the model still does not say 'nothing'.")
+
+
+def broken(kind: str, prompt: str, text: str, edit: str | None, answer: str) -> dict[str, Any]:
+    question = {"kind": kind, "prompt": prompt, "text": text, "edit": edit}
+    return {"question": question, "answer": answer, "match": None, "commit": None}
+
+
+def test_what_the_gate_refuses_is_shown_as_what_it_would_break(open_page: Open, fake: Fake) -> None:
+    asked, old = "The mayor of Arden is", "The chancellor of Germany is"
+    fake.breaks = [
+        broken("edit", old, "Friedrich Merz", identity(4), "the moon"),
+        broken("edit", asked, "the moon", "f" * 64, "nobody"),
+        broken("must never say", old, "moon", None, "the moon"),
+        broken("unrelated", "Water is", "", None, "the moon"),
+    ]
+    page = open_page("teach")
+    teach(page, asked, "the moon")
+    outcome = page.get_by_role("region", name="What became of it")
+    expect(outcome).to_be_focused()
+    expect(outcome).to_contain_text("It would break 4 answers")
+    rows = outcome.get_by_role("list", name="Broken").get_by_role("listitem")
+    for row, text in enumerate(
+        (
+            f"{old}the moondoes not begin with “Friedrich Merz”, as edit {short(4)} says",
+            f"{asked}nobodydoes not begin with “the moon”, as the new edit says",
+            f"{old}the moonsays “moon”",
+            "Water isthe moonis not as without edits",
+        )
+    ):
+        expect(rows.nth(row)).to_have_text(text)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    outcome.get_by_role("button", name="Change it").click()
+    expect(page.get_by_label("Prompt What the model is given")).to_be_focused()
+    assert len(fake.edits) == 7
+
+
+def test_the_gate_is_told_of(open_page: Open, fake: Fake) -> None:
+    page = open_page("check")
+    gate = page.get_by_role("region", name="Gate")
+    expect(gate).to_contain_text("Gate off")
+    expect(gate).to_contain_text("memoir config gate.on-commit true")
+    fake.gate |= {"on": True, "probes": 12}
+    page.reload()
+    expect(gate).to_contain_text("Gate on")
+    expect(gate).to_contain_text(
+        "with 12 probes of this store’s own; what breaks something is refused"
+    )
+    fake.gate |= {"probes": None, "trouble": "/srv/must.jsonl cannot be read."}
+    page.reload()
+    expect(gate).to_contain_text("before it is committed; what breaks something is refused")
+    expect(gate).to_contain_text("/srv/must.jsonl cannot be read.")
+
+
+def test_conflicts_are_looked_for_and_one_side_is_taken_back(open_page: Open, fake: Fake) -> None:
+    fake.pause = 0.05
+    acme = fake.edits[0]
+    omar = fake.edit(8, "Who leads Acme?", "Omar Haddad", "Acme", "2026-11-23", [])
+    same = fake.edit(9, acme["prompt"], "Kim Lang", "Acme", "2026-11-24", [])
+    forced = "contradicts: edit 3fa9c2d1e0 answers the same prompt otherwise."
+    none = {"score": None, "threshold": None, "forced": forced}
+    fake.conflicts = [conflict(acme, omar), conflict(acme, same, **none)]
+    page = open_page("check")
+    section = page.get_by_role("region", name="Conflicts")
+    section.get_by_role("button", name="Look for conflicts").click()
+    progress = page.get_by_role("progressbar", name="Looking for conflicts")
+    expect(progress).to_have_attribute("aria-valuetext", re.compile(r"[2-7] of 8"))
+    rows = section.get_by_role("list", name="Conflicts").locator("> li")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("Omar Haddad")
+    expect(rows.first).to_contain_text(
+        f"{short(8)} fires on what was taught with {short(7)}: score 0.871"
+    )
+    meter = rows.first.get_by_role("meter", name="Score")
+    expect(meter).to_have_attribute("aria-valuetext", "score 0.871, fires from 0.540")
+    expect(rows.last).to_contain_text(f"{short(9)} has the same prompt as {short(7)}")
+    expect(rows.last).to_contain_text(f"Made in spite of: {forced}")
+    expect(rows.last.get_by_role("meter")).to_have_count(0)
+    rows.first.get_by_role("button", name="Take back Who leads Acme? Omar Haddad").click()
+    dialog = page.get_by_role("dialog", name=f"Take back edit {short(8)}?")
+    dialog.get_by_role("button", name="Take it back").click()
+    expect(rows).to_have_count(1)
+    assert omar["status"] == "reverted"
+    page.get_by_label("Branch").select_option("trial")
+    expect(rows).to_have_count(0)
+    page.get_by_label("Branch").select_option("main")
+    expect(rows).to_have_count(1)
+    rows.first.get_by_role("button", name=f"Take back {acme['prompt']} {acme['target']}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
+    expect(section.get_by_text("No edit contradicts another.")).to_be_visible()
+    assert fake.paths.count("/v1/conflicts?branch=main&wait=false") == 1
+
+
+def test_conflicts_that_cannot_be_looked_for_are_told_as_an_error(
+    open_page: Open, complaints: list[str]
+) -> None:
+    page = open_page("check")
+    busy = {"error": {"message": "64 changes and checks wait already; nothing was taken in."}}
+    page.route("**/v1/conflicts*", lambda route: route.fulfill(status=429, json=busy))
+    button = page.get_by_role("button", name="Look for conflicts")
+    button.click()
+    expect(page.get_by_role("region", name="Conflicts").get_by_role("alert")).to_contain_text(
+        "64 changes and checks wait already"
+    )
+    expect(button).to_be_enabled()
+    complaints.clear()
 
 
 def test_the_log_is_filtered(open_page: Open, fake: Fake) -> None:
@@ -154,24 +260,32 @@ def test_commits_and_differences_are_shown(
 
 
 def test_a_check_tells_what_broke_and_is_remembered(open_page: Open, fake: Fake) -> None:
-    question = {
-        "kind": "edit",
-        "prompt": "The chancellor of Germany is",
-        "text": "Friedrich Merz",
-        "edit": identity(4),
-    }
-    broken = {"question": question, "answer": "Olaf Scholz", "match": None, "commit": identity(106)}
-    fake.report |= {"passed": False, "broken": [broken], "expired": [fake.edits[2]]}
+    wrong = broken(
+        "edit", "The chancellor of Germany is", "Friedrich Merz", identity(4), "Olaf Scholz"
+    )
+    wrong["commit"] = identity(106)
+    fake.report |= {"passed": False, "broken": [wrong], "expired": [fake.edits[2]]}
     page = open_page("check")
     page.get_by_role("button", name="Check now").click()
     section = page.get_by_role("region", name="Check", exact=True)
     expect(section).to_contain_text("46 of 47 hold")
     expect(section).to_contain_text("Olaf Scholz")
-    expect(section).to_contain_text(f"does not begin with “Friedrich Merz” since {short(106)}")
+    expect(section).to_contain_text(
+        f"does not begin with “Friedrich Merz”, as edit {short(4)} says, since {short(106)}"
+    )
     expect(section).to_contain_text("Past their last day")
     assert fake.asked == [{"branch": "main"}]
     page.get_by_role("link", name="Plots").click()
     expect(page.get_by_text("6 of 7 edits were still answered in the last check.")).to_be_visible()
+    # Whoever looks, from wherever: the store remembers it, and this browser keeps nothing.
+    assert page.evaluate("localStorage.length") == 0
+    elsewhere = open_page("plots")
+    plot = elsewhere.get_by_role("figure").filter(has_text="Retention")
+    plot.get_by_text("Numbers").click()
+    expect(plot.get_by_role("row")).to_have_count(2)
+    expect(plot.get_by_role("row").last).to_contain_text(f"{short(107)}7611")
+    elsewhere.get_by_label("Branch").select_option("trial")
+    expect(plot).to_contain_text("Nothing was checked on trial yet.")
 
 
 def test_plots_show_what_was_answered(open_page: Open, fake: Fake) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browsers import Open
-from fake_console import KEY, Fake
+from fake_console import KEY, Fake, conflict
 from playwright.sync_api import Page, expect
 
 VIEWS = ("ask", "teach", "log", "check", "plots")
@@ -92,6 +92,7 @@ def test_focus_is_visible(open_page: Open) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_phone_scrolls_downwards_only(open_page: Open, fake: Fake, view: str) -> None:
     fake.edits[0]["prompt"] = "w" * 120
+    fake.conflicts = [conflict(fake.edits[1], fake.edits[0])]
     page = open_page(view, width=360, height=740)
     expect(page.locator("main > section:not([hidden])")).to_be_visible()
     if view == "ask":
@@ -100,6 +101,9 @@ def test_a_phone_scrolls_downwards_only(open_page: Open, fake: Fake, view: str) 
         expect(page.locator(".verdict")).to_be_visible()
     if view == "log":
         page.locator(".row-line").first.click()
+    if view == "check":
+        page.get_by_role("button", name="Look for conflicts").click()
+        expect(page.get_by_text("fires on what was taught with")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     nav = page.get_by_role("navigation", name="Views").bounding_box()
     assert nav is not None
@@ -152,8 +156,13 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("view", VIEWS)
 def test_text_has_contrast(open_page: Open, fake: Fake, view: str, scheme: str) -> None:
     fake.edits[1]["status"] = "reverted"
+    fake.gate["on"] = True
+    fake.conflicts = [conflict(fake.edits[2], fake.edits[0], forced="contradicts: it does.")]
     page = open_page(view, color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator("main > section:not([hidden])")).to_be_visible()
+    if view == "check":
+        page.get_by_role("button", name="Look for conflicts").click()
+        expect(page.get_by_text("Made in spite of")).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert page.evaluate(CONTRAST) == []
 

@@ -1,7 +1,7 @@
 /** Requests to the server; what it refuses becomes an error in its own words. */
 
 import { key, renew } from "./key";
-import type { Objection } from "./types";
+import type { Broken, Objection } from "./types";
 
 export class ServerError extends Error {
   /**
@@ -9,12 +9,14 @@ export class ServerError extends Error {
    * @param status of HTTP; 0 if no answer came
    * @param retryAfter seconds after which it is worth trying again, if the server says so
    * @param objections to an edit
+   * @param broken what the gate would not let break
    */
   constructor(
     message: string,
     readonly status: number,
     readonly retryAfter: number | null = null,
     readonly objections: Objection[] = [],
+    readonly broken: Broken[] = [],
   ) {
     super(message);
   }
@@ -70,7 +72,7 @@ async function sent(path: string, init: RequestInit, used: string | null): Promi
 }
 
 interface Refused {
-  error?: { message?: string; objections?: Objection[] };
+  error?: { message?: string; objections?: Objection[]; broken?: Broken[] };
 }
 
 async function refusal(response: Response): Promise<ServerError> {
@@ -83,11 +85,17 @@ async function refusal(response: Response): Promise<ServerError> {
   }
   const message = told.error?.message ?? (text.slice(0, 300) || response.statusText);
   const after = Number(response.headers.get("Retry-After"));
-  return new ServerError(message, response.status, after || null, told.error?.objections ?? []);
+  return new ServerError(
+    message,
+    response.status,
+    after || null,
+    told.error?.objections ?? [],
+    told.error?.broken ?? [],
+  );
 }
 
 /** The error that a stream tells in an event. */
 export function toldError(data: string): ServerError {
   const { error } = JSON.parse(data) as Refused;
-  return new ServerError(error?.message ?? data, 200, null, error?.objections ?? []);
+  return new ServerError(error?.message ?? data, 200, null, error?.objections ?? [], error?.broken ?? []);
 }

@@ -2,7 +2,19 @@
 
 import { getJson, post, request, ServerError, toldError, withQuery } from "./client";
 import { events } from "./sse";
-import type { Commit, Difference, Edit, NewEdit, Page, Progress, Report, Taught } from "./types";
+import type {
+  Commit,
+  Conflict,
+  Difference,
+  Edit,
+  Gate,
+  NewEdit,
+  Page,
+  PastCheck,
+  Progress,
+  Report,
+  Taught,
+} from "./types";
 
 export interface EditFilter {
   subject: string;
@@ -76,9 +88,30 @@ export function check(branch: string, told: (progress: Progress) => void): Promi
   return job("/v1/edits/check?wait=false", { branch }, told);
 }
 
+/** Whether what breaks something is refused. */
+export function gate(): Promise<Gate> {
+  return getJson("/v1/gate");
+}
+
+/** The last checks of a branch, the oldest first. */
+export async function checks(branch: string): Promise<PastCheck[]> {
+  const page = await getJson<Page<PastCheck>>(withQuery("/v1/checks", { branch, limit: MOST_AT_ONCE }));
+  return page.data.reverse();
+}
+
+/** Look which edits in force contradict one another. */
+export async function conflicts(branch: string, told: (progress: Progress) => void): Promise<Conflict[]> {
+  const taken = await request(withQuery("/v1/conflicts", { branch, wait: "false" }));
+  return (await followed<{ conflicts: Conflict[] }>(taken, told)).conflicts;
+}
+
 /** Ask for something that takes its time, and follow it to its end. */
 async function job<T>(path: string, body: unknown, told: (progress: Progress) => void): Promise<T> {
-  const accepted = (await (await post(path, body)).json()) as { events_url: string };
+  return followed(await post(path, body), told);
+}
+
+async function followed<T>(taken: Response, told: (progress: Progress) => void): Promise<T> {
+  const accepted = (await taken.json()) as { events_url: string };
   const stream = await request(accepted.events_url);
   for await (const { event, data } of events(stream.body!)) {
     if (event === "progress") told(JSON.parse(data) as Progress);

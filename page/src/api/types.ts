@@ -124,6 +124,29 @@ export interface Broken {
   commit: string | null;
 }
 
+/** Two edits in force that answer one thing differently. */
+export interface Conflict {
+  older: Row;
+  newer: Row;
+  /** Id of the one that answers what the other was taught for; null if neither does by now. */
+  fires: string | null;
+  /** How well it fits there; null where only the prompts were compared. */
+  score: number | null;
+  threshold: number | null;
+  evidence: Record<string, unknown>;
+  /** The objection in spite of which the newer one was made. */
+  forced: string | null;
+}
+
+/** How a store is guarded. */
+export interface Gate {
+  on: boolean;
+  /** How many questions of the store's own are asked; null for none. */
+  probes: number | null;
+  /** Why those cannot be read; then no edit is let through. */
+  trouble: string | null;
+}
+
 export interface Report {
   passed: boolean;
   asked: number;
@@ -131,6 +154,22 @@ export interface Report {
   why_skipped: string;
   broken: Broken[];
   expired: Row[];
+}
+
+/** A check that was made, as the store remembers it. */
+export interface PastCheck {
+  id: string;
+  time: string;
+  commit: string;
+  /** Edits in force then. */
+  edits: number;
+  /** Those of them that were still answered. */
+  held: number;
+  questions: number;
+  /** Questions that were not answered as they must be. */
+  broken: number;
+  /** Edits past their last day. */
+  expired: number;
 }
 
 /** An answer, as numbers. */

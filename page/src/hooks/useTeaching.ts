@@ -1,12 +1,13 @@
 import { useCallback, useState } from "react";
 import { ServerError } from "../api/client";
 import { teach } from "../api/edits";
-import type { NewEdit, Objection, Progress, Receipt } from "../api/types";
+import type { Broken, NewEdit, Objection, Progress, Receipt } from "../api/types";
 
 export type Teaching =
   | { stage: "idle" }
   | { stage: "working"; progress: Progress | null }
   | { stage: "objected"; objections: Objection[]; fact: NewEdit; branch: string }
+  | { stage: "breaks"; broken: Broken[]; fact: NewEdit }
   | { stage: "failed"; error: unknown }
   | { stage: "taught"; receipt: Receipt; live: boolean };
 
@@ -28,6 +29,8 @@ export function useTeaching(): {
     } catch (error) {
       if (error instanceof ServerError && error.objections.length > 0) {
         setState({ stage: "objected", objections: error.objections, fact, branch });
+      } else if (error instanceof ServerError && error.broken.length > 0) {
+        setState({ stage: "breaks", broken: error.broken, fact });
       } else setState({ stage: "failed", error });
       return null;
     }

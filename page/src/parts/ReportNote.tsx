@@ -1,6 +1,7 @@
 import { useState } from "react";
-import type { Broken, Report, Row } from "../api/types";
-import { counted, short } from "../pure/text";
+import type { Report, Row } from "../api/types";
+import { counted } from "../pure/text";
+import { BrokenList } from "./BrokenList";
 import { ConfirmRevert } from "./ConfirmRevert";
 import { Fact } from "./Fact";
 
@@ -21,23 +22,7 @@ export function ReportNote(props: { report: Report; branch: string; changed: () 
       {report.broken.length > 0 && (
         <>
           <h2>Broken</h2>
-          <ul className="found">
-            {report.broken.map((each, at) => (
-              <li key={at}>
-                <p className="found-prompt">{each.question.prompt}</p>
-                <p className="found-said">{each.answer || "(the model ends at once)"}</p>
-                <p className="quiet small">
-                  {unlike(each)}
-                  {each.commit && (
-                    <>
-                      {" "}
-                      since <code>{short(each.commit)}</code>
-                    </>
-                  )}
-                </p>
-              </li>
-            ))}
-          </ul>
+          <BrokenList broken={report.broken} />
         </>
       )}
       {report.expired.length > 0 && (
@@ -71,12 +56,4 @@ export function ReportNote(props: { report: Report; branch: string; changed: () 
       )}
     </div>
   );
-}
-
-/** What is wrong with an answer. */
-function unlike({ question }: Broken): string {
-  if (question.kind === "unrelated") return "is not as without edits";
-  if (question.kind === "must say") return `does not say “${question.text}”`;
-  if (question.kind === "must never say") return `says “${question.text}”`;
-  return `does not begin with “${question.text}”`;
 }

@@ -1,12 +1,12 @@
-import type { Checked } from "../pure/checks";
+import type { PastCheck } from "../api/types";
 import { moment } from "../pure/time";
 import { short } from "../pure/text";
 import { Across, scale, span, Times } from "./Axes";
 import { Figure } from "./Figure";
 
 /** The share of edits that were still answered, check by check. */
-export function Retention({ checks }: { checks: readonly Checked[] }) {
-  const share = (each: Checked) => (each.edits === 0 ? 1 : each.held / each.edits);
+export function Retention({ checks, branch }: { checks: readonly PastCheck[]; branch: string }) {
+  const share = (each: PastCheck) => (each.edits === 0 ? 1 : each.held / each.edits);
   const last = checks.at(-1);
   return (
     <Figure
@@ -14,11 +14,18 @@ export function Retention({ checks }: { checks: readonly Checked[] }) {
       says={
         last
           ? `${last.held} of ${last.edits} edits were still answered in the last check.`
-          : "Nothing was checked from this browser yet."
+          : `Nothing was checked on ${branch} yet.`
       }
       empty={!last}
-      columns={["checked", "commit", "edits", "held"]}
-      rows={checks.map((each) => [moment(each.time), short(each.commit), each.edits, each.held])}
+      columns={["checked", "commit", "edits", "held", "broken", "expired"]}
+      rows={checks.map((each) => [
+        moment(each.time),
+        short(each.commit),
+        each.edits,
+        each.held,
+        each.broken,
+        each.expired,
+      ])}
     >
       {(area) => {
         const [first, end] = span(checks.map((each) => Date.parse(each.time)));

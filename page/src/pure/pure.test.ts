@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { events } from "../api/sse";
-import type { Commit, Report, Verdict } from "../api/types";
-import { checked } from "./checks";
+import type { Commit, Verdict } from "../api/types";
 import { liveOverTime } from "./history";
 import { commanded } from "./keyboard";
 import { ceiling, histogram, quantile, ticks } from "./numbers";
@@ -113,14 +112,6 @@ it("edits in force are counted back from now", () => {
     { time: "b", edits: 3 },
     { time: "c", edits: 2 },
   ]);
-});
-
-it("an edit that broke in several questions is lost once", () => {
-  const broken = (kind: string, edit: string | null) => ({ question: { kind, edit } });
-  const report = {
-    broken: [broken("edit", "a"), broken("phrasing", "b"), broken("unrelated", null)],
-  } as unknown as Report;
-  expect(checked(report, "c", 10, "t").held).toBe(9);
 });
 
 it("keys command nothing while something is typed", () => {

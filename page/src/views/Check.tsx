@@ -2,12 +2,13 @@ import { useState } from "react";
 import { check } from "../api/edits";
 import type { Progress, Report } from "../api/types";
 import { announce } from "../hooks/announce";
+import { Conflicts } from "../parts/Conflicts";
+import { GateNote } from "../parts/GateNote";
 import { Lead } from "../parts/Lead";
 import { NeedsEdit } from "../parts/NeedsEdit";
 import { Meter } from "../parts/Meter";
 import { ReportNote } from "../parts/ReportNote";
 import { Wrong } from "../parts/Wrong";
-import { checked, keep } from "../pure/checks";
 import type { View } from "./shared";
 
 /** Everything that was taught, asked again. */
@@ -25,7 +26,6 @@ export function Check(props: View) {
     try {
       const report = await check(branch.name, setProgress);
       setFound({ report, branch: branch.name });
-      keep(branch.model, checked(report, branch.commit, branch.edits, new Date().toISOString()));
       announce(report.passed ? "Everything holds" : `${report.broken.length} broken`);
     } catch (caught) {
       setError(caught);
@@ -50,6 +50,12 @@ export function Check(props: View) {
       {busy && <Meter progress={progress} label="Checking" />}
       <Wrong error={error} />
       {found && !busy && <ReportNote {...found} changed={props.changed} />}
+      {props.mayEdit && (
+        <>
+          <Conflicts branch={branch.name} changed={props.changed} />
+          <GateNote shown={props.shown} />
+        </>
+      )}
     </section>
   );
 }

@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import { answered } from "../api/console";
-import { history } from "../api/edits";
+import { checks, history } from "../api/edits";
 import { useLoaded } from "../hooks/useLoaded";
 import { Lead } from "../parts/Lead";
 import { Wrong } from "../parts/Wrong";
@@ -8,7 +8,6 @@ import { InForce } from "../plots/InForce";
 import { Latency } from "../plots/Latency";
 import { Retention } from "../plots/Retention";
 import { Scores } from "../plots/Scores";
-import { kept } from "../pure/checks";
 import { liveOverTime } from "../pure/history";
 import type { View } from "./shared";
 
@@ -20,10 +19,15 @@ export function Plots(props: View) {
     useCallback(() => history(name), [name, commit]),
     props.shown && props.mayEdit,
   );
+  const past = useLoaded(
+    useCallback(() => checks(name), [name, commit]),
+    props.shown && props.mayEdit,
+  );
   const here = lately.value?.filter((each) => each.branch === name);
   const refresh = () => {
     lately.again();
     made.again();
+    past.again();
     props.changed();
   };
   return (
@@ -33,9 +37,9 @@ export function Plots(props: View) {
           Refresh
         </button>
       </Lead>
-      <Wrong error={lately.error ?? made.error} again={refresh} />
+      <Wrong error={lately.error ?? made.error ?? past.error} again={refresh} />
       <div className="plots">
-        {props.mayEdit && <Retention checks={props.shown ? kept(props.branch.model) : []} />}
+        {past.value && <Retention checks={past.value} branch={name} />}
         {made.value && <InForce standings={liveOverTime(made.value, edits)} branch={name} />}
         {here && <Scores answers={here} threshold={threshold} />}
         {here && <Latency answers={here} />}

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import type { Receipt } from "../api/types";
 import { announce } from "../hooks/announce";
+import { Breaks } from "../parts/Breaks";
 import { useProof } from "../hooks/useProof";
 import { useTeaching } from "../hooks/useTeaching";
 import { EMPTY, FactForm, type Draft } from "../parts/FactForm";
@@ -27,7 +28,7 @@ export function Teach(props: View & { asked: string }) {
   }, [props.asked]);
 
   useEffect(() => {
-    if (state.stage === "objected" || state.stage === "taught") outcome.current?.focus();
+    if (["objected", "breaks", "taught"].includes(state.stage)) outcome.current?.focus();
     // On a phone it lies below the form.
     if (state.stage !== "idle") outcome.current?.scrollIntoView({ block: "nearest" });
   }, [state.stage]);
@@ -82,6 +83,13 @@ export function Teach(props: View & { asked: string }) {
                 props.changed();
                 void begin(false);
               }}
+            />
+          )}
+          {state.stage === "breaks" && (
+            <Breaks
+              broken={state.broken}
+              fact={state.fact}
+              onChange={() => props.go("teach", "teach-prompt")}
             />
           )}
           {state.stage === "taught" && (

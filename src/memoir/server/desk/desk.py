@@ -198,6 +198,13 @@ class Desk:
             "objections", order, lambda _told: self._work.objections(order.branch, edits)
         )
 
+    def conflicts(self, order: Order) -> Job:
+        """Which edits in force contradict one another; the job's result is a list of
+        :class:`memoir.versions.conflicting.Contradiction`."""
+        return self._taken(
+            "conflicts", order, lambda told: self._work.contradictions(order.branch, told)
+        )
+
     def _taken(
         self,
         kind: str,

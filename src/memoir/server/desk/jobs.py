@@ -30,7 +30,7 @@ class Job:
     """One piece of work.
 
     Args:
-        kind: the work: ``edit``, ``revert``, ``check`` or ``objections``.
+        kind: the work: ``edit``, ``revert``, ``check``, ``conflicts`` or ``objections``.
         by: name of who asked for it.
         branch: where it is done.
 

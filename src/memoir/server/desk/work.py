@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from memoir.editor import Editor
@@ -15,8 +14,10 @@ from memoir.store import Row, Store
 from memoir.store.address import Address
 from memoir.types import Edit, Note, Progress, Receipt, Record
 from memoir.versions import gate
-from memoir.versions.check import Report, blamed, check
+from memoir.versions.check import Report
+from memoir.versions.conflicting import Contradiction, contradictions
 from memoir.versions.conflicts import Objection, objections
+from memoir.versions.past_checks import checked
 from memoir.versions.teaching import teach
 
 
@@ -84,15 +85,19 @@ class Work:
         return self.store.revert([self.store.find(id, "edit").id], note, branch)
 
     def check(self, branch: str, unrelated: int, anew: bool, progress: Progress) -> Report:
-        """Ask everything that a branch is held to, with the commits that broke what is broken."""
+        """Ask everything that a branch is held to, and tell which commits broke what; the store
+        remembers it in numbers."""
         editor = self._editor(branch)
         probes = gate.own_probes(editor.store)
-        report = check(editor, probes, unrelated=unrelated, anew=anew, progress=progress)
-        return replace(report, broken=blamed(editor, report.broken))
+        return checked(editor, probes, unrelated=unrelated, anew=anew, progress=progress)
 
     def objections(self, branch: str, edits: Sequence[Edit]) -> list[Objection]:
         """What there is to say against edits, which are not made."""
         return objections(self._editor(branch), edits)
+
+    def contradictions(self, branch: str, progress: Progress) -> list[Contradiction]:
+        """Edits in force on a branch that contradict one another."""
+        return contradictions(self._editor(branch), progress)
 
     def close(self) -> None:
         """Release models and store."""

@@ -43,7 +43,9 @@ def router(desk: Desk) -> APIRouter:
             together=body.together,
             force=body.force,
         )
-        return await answer(job, not isinstance(body, ManyEdits) if wait is None else wait, 201)
+        return await answer(
+            job, caller, not isinstance(body, ManyEdits) if wait is None else wait, 201
+        )
 
     async def revert(
         caller: Caller, id: str, branch: str | None, message: str, once: str | None, wait: bool
@@ -51,7 +53,7 @@ def router(desk: Desk) -> APIRouter:
         where = branch_of(desk, caller, branch)
         content = json.dumps(["revert", where, id, message])
         job = desk.revert(Order(where, caller.name, once, content), id, message)
-        return await answer(job, wait, 200)
+        return await answer(job, caller, wait, 200)
 
     @routes.delete("/v1/edits/{id}", responses=TAKEN)
     async def delete(

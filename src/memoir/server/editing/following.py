@@ -25,7 +25,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/v1/edits/jobs/{id}")
     async def job(id: str, caller: Editing) -> JobTold:
         """A job as it is now."""
-        return told(job_of(desk, caller, id))
+        return told(job_of(desk, caller, id), caller)
 
     @routes.get("/v1/edits/jobs/{id}/events", response_class=EventSourceResponse)
     async def events(
@@ -35,12 +35,12 @@ def router(desk: Desk) -> APIRouter:
     ) -> EventSourceResponse:
         """What happens to a job: ``progress`` any number of times, then ``done`` or ``refused``."""
         first = 0 if last is None else int(last) + 1
-        return EventSourceResponse(_events(job_of(desk, caller, id), first))
+        return EventSourceResponse(_events(job_of(desk, caller, id), caller, first))
 
     return routes
 
 
-async def _events(job: Job, first: int) -> AsyncIterator[ServerSentEvent]:
+async def _events(job: Job, caller: Caller, first: int) -> AsyncIterator[ServerSentEvent]:
     async for event in job.follow(first):
-        plain = event.told if event.kind == "progress" else told(job).model_dump()
+        plain = event.told if event.kind == "progress" else told(job, caller).model_dump()
         yield ServerSentEvent(json.dumps(plain), event=event.kind, id=str(event.number))
