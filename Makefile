@@ -42,6 +42,7 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/soak.py
 	$(BIN)/python benchmarks/tables.py
 
 page:                       ## build the page of `memoir serve` from page/ (needs node and npm)

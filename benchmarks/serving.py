@@ -4,8 +4,8 @@
 
 Real `memoir serve` processes on this machine, asked over HTTP with streaming. The edited and the
 unedited model take turns behind the same server. Half of the prompts ask for a stored fact in other
-words, so that an edit fires; half are about strangers, so that none does. Writes
-benchmarks/results/serving.json.
+words, so that an edit fires; half are about strangers, so that none does. All are prompts whose answer
+has the full length either way, so that both do the same work. Writes benchmarks/results/serving.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -26,21 +26,23 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import httpx
+import numpy as np
 
-from common import WORK, parsed, parser, spread, write
+from common import WORK, parsed, parser, write
 from crowd import Crowd, Fitted, edits_of, fitted, router_of
 from memoir import Editor
 from memoir.bench.header import circumstances
 from memoir.cli.output import progress_bars
 from memoir.types import Progress
 
-CLIENTS = (1, 8, 32)
 EDITS = (0, 1_000, 10_000)
+TURNS = {1: 24, 8: 12, 32: 8}
+"""Turns of each, by clients at once. Short ones, and many: a machine is faster and slower by minutes.
+Who comes first in a turn comes second in the next, and the two count together."""
 TOKENS = 32
-"""Longest answer."""
-ASKED = 3
-"""Questions of each client in a turn."""
-TURNS = 5
+"""Of an answer."""
+PROMPTS = 96
+"""Of either kind, of which those are asked whose answer has the full length."""
 REAL = 16
 """Fitted edits, of which the others are copies."""
 
@@ -48,6 +50,7 @@ REAL = 16
 class Asked(NamedTuple):
     """One question over HTTP: seconds to its first token and to its last, and tokens."""
 
+    prompt: str
     first: float
     last: float
     tokens: int
@@ -73,25 +76,28 @@ class Turn(NamedTuple):
 
 def main() -> None:
     args = parsed(parser(__doc__ or ""))
-    clients, edits, turns = ((1, 4), (0, 50), 1) if args.quick else (CLIENTS, EDITS, TURNS)
+    edits, turns = ((0, 50), {1: 2, 4: 2}) if args.quick else (EDITS, TURNS)
     rows: list[dict[str, Any]] = []
     with progress_bars() as show, TemporaryDirectory(prefix="memoir-serving-") as folder:
         real = fitted(edits_of("zsre", args.data_dir)[:REAL], WORK, show)
         for count in edits:
             store = Path(folder) / str(count)
-            prompts = filled(store, real, count, max(edits), show)
+            kinds = filled(store, real, count, max(edits), show)
             with served(store) as server:
-                for number in clients:
-                    rows.append(measured(server, prompts, count, number, turns, show))
-                    result = {**circumstances(), "tokens": TOKENS, "turns": turns, "rows": rows}
+                kept = [lasting(server, some, max(turns), show) for some in kinds if some]
+                prompts = list(chain.from_iterable(zip(*kept, strict=False)))
+                for clients, number in turns.items():
+                    rows.append(measured(server, prompts, count, clients, number, show))
+                    result = {**circumstances(), "tokens": TOKENS, "rows": rows}
                     write(args.out / "serving.json", result)
 
 
-def filled(store: Path, real: Sequence[Fitted], count: int, most: int, show: Progress) -> list[str]:
-    """Make a store with so many edits, and prompts for it."""
+def filled(
+    store: Path, real: Sequence[Fitted], count: int, most: int, show: Progress
+) -> tuple[list[str], list[str]]:
+    """Make a store with so many edits; prompts that fire one, and prompts that fire none."""
     with Editor.open("smollm2", store, progress=show) as editor:
-        asked = max(CLIENTS) * ASKED
-        crowd = Crowd(router_of(editor), real, max(most, asked), asked)
+        crowd = Crowd(router_of(editor), real, max(most, PROMPTS), PROMPTS)
         with editor.store.writing():
             rows = []
             for fact in crowd.facts(0, count):
@@ -100,9 +106,7 @@ def filled(store: Path, real: Sequence[Fitted], count: int, most: int, show: Pro
                 show(f"storing {count:,} edits", len(rows), count)
             if rows:
                 editor.store.commit(rows)
-        strangers = crowd.strangers()
-        known = crowd.questions(count, asked) if count else strangers
-    return list(chain.from_iterable(zip(known, cycle(strangers), strict=False)))
+    return crowd.questions(count, PROMPTS) if count else [], crowd.strangers()
 
 
 class Server(NamedTuple):
@@ -120,19 +124,31 @@ def served(store: Path) -> Iterator[Server]:
         "-m",
         "memoir",
         "serve",
-        "--store",
-        str(store),
         "--port",
         "0",
         "--json",
+        "--store",
+        str(store),
     ]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    with open(f"{store}.log", "w") as log:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None
         yield Server(json.loads(process.stdout.readline())["url"], process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+def lasting(server: Server, prompts: Sequence[str], clients: int, show: Progress) -> list[str]:
+    """Those prompts whose answer has the full length, with the edits and without."""
+    kept = list(prompts)
+    for number, edited in enumerate((True, False)):
+        show("choosing prompts", number, 2)
+        answers = asyncio.run(everybody(server.url, kept, clients, edited))
+        kept = [each.prompt for each in answers if each.tokens == TOKENS]
+    show("choosing prompts", 2, 2)
+    return kept
 
 
 def measured(
@@ -144,28 +160,40 @@ def measured(
     turn(server, prompts[:clients], clients, True)  # warm
     for number in range(turns):
         show(what, number, turns)
-        start = number * clients * ASKED
-        some = list(islice(cycle(prompts), start, start + clients * ASKED))
+        some = list(islice(cycle(prompts), number * clients, (number + 1) * clients))
         for edited in (True, False) if number % 2 else (False, True):
             found[edited].append(turn(server, some, clients, edited))
     show(what, turns, turns)
-    pairs = list(zip(found[True], found[False], strict=True))
-    speed = {each: [t.tokens / t.wall for t in found[each]] for each in found}
-    work = [(one.tokens / one.processor) / (other.tokens / other.processor) for one, other in pairs]
+    speed = {each: median(t.tokens / t.wall for t in found[each]) for each in found}
+    first = {each: median(a.first for t in found[each] for a in t.asked) for each in found}
     return {
         "edits": edits,
         "clients": clients,
-        "tokens_per_second": round(median(speed[True]), 1),
-        "tokens_per_second_unedited": round(median(speed[False]), 1),
-        "ratio": spread([a / b for a, b in zip(speed[True], speed[False], strict=True)]),
-        "ratio_of_work": spread(work),
-        "first_token": round(median(a.first for t in found[True] for a in t.asked), 3),
-        "first_token_unedited": round(median(a.first for t in found[False] for a in t.asked), 3),
+        "tokens_per_second": round(speed[True], 1),
+        "tokens_per_second_unedited": round(speed[False], 1),
+        "ratio": ratio(found, lambda turn: turn.wall),
+        "ratio_of_work": ratio(found, lambda turn: turn.processor),
+        "first_token": round(first[True], 3),
+        "first_token_unedited": round(first[False], 3),
     }
 
 
+def ratio(found: dict[bool, list[Turn]], seconds: Callable[[Turn], float]) -> dict[str, float]:
+    """Tokens per second of the edited model, against the unedited one's, over all turns.
+
+    ``low`` and ``high`` are the 95 % interval if turns were drawn again, two by two.
+    """
+    cost = np.array([[seconds(t) / t.tokens for t in found[each]] for each in (False, True)])
+    pairs = cost.reshape(2, -1, 2).sum(2)
+    drawn = np.random.default_rng(0).integers(pairs.shape[1], size=(2000, pairs.shape[1]))
+    unedited, edited = pairs[:, drawn].sum(2)
+    low, high = np.quantile(unedited / edited, [0.025, 0.975])
+    whole = {"all": pairs[0].sum() / pairs[1].sum(), "low": low, "high": high}
+    return {name: round(float(value), 3) for name, value in whole.items()}
+
+
 def turn(server: Server, prompts: Sequence[str], clients: int, edited: bool) -> Turn:
-    """Every client asks its share of the prompts, one after the other."""
+    """All prompts, by so many clients at once."""
     before, start = processor_seconds(server.process), time.perf_counter()
     asked = asyncio.run(everybody(server.url, prompts, clients, edited))
     wall = time.perf_counter() - start
@@ -203,7 +231,7 @@ async def ask(http: httpx.AsyncClient, prompt: str, edited: bool) -> Asked:
                 first = time.perf_counter() - start
             if event.get("usage"):
                 tokens = event["usage"]["completion_tokens"]
-    return Asked(first, time.perf_counter() - start, tokens)
+    return Asked(prompt, first, time.perf_counter() - start, tokens)
 
 
 def processor_seconds(process: int) -> float:

@@ -13,11 +13,11 @@ def serving(result: dict[str, Any]) -> list[str]:
         "## Cost behind a server",
         "",
         "`python benchmarks/serving.py`: `memoir serve` on the default model, asked over HTTP with "
-        f"streaming by so many clients at once, {result['tokens']} tokens an answer at most. Half of "
-        "the prompts fire an edit. The edited and the unedited model take turns behind the same "
-        "server; the ratio of tokens per second is that within a turn (median, least and most). The "
-        "last column is the same per second of the processor, for which other work on the machine "
-        "counts little.",
+        f"streaming by so many clients at once, {result['tokens']} tokens an answer. Half of the "
+        "prompts fire an edit. The edited and the unedited model take turns behind the same server, "
+        "each first in every second turn. The ratio is that of tokens per second over all turns, with "
+        "the interval of 95 % if turns were drawn again; the last column is the same per second of the "
+        "processor.",
         "",
         "| edits | clients | first token, s (unedited) | tokens/s (unedited) | ratio | ratio of work |",
         "|---:|---:|---:|---:|---:|---:|",
@@ -28,12 +28,12 @@ def serving(result: dict[str, Any]) -> list[str]:
             str(row["clients"]),
             f"{row['first_token']:.2f} ({row['first_token_unedited']:.2f})",
             f"{row['tokens_per_second']:.0f} ({row['tokens_per_second_unedited']:.0f})",
-            _spread(row["ratio"]),
-            _spread(row["ratio_of_work"]),
+            _interval(row["ratio"]),
+            _interval(row["ratio_of_work"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _spread(values: dict[str, float]) -> str:
-    return f"{values['median']:.3f} ({values['min']:.2f}–{values['max']:.2f})"
+def _interval(values: dict[str, float]) -> str:
+    return f"{values['all']:.3f} [{values['low']:.2f}, {values['high']:.2f}]"
