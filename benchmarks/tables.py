@@ -22,12 +22,14 @@ from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
 from routing_table import routing
 from serving_table import serving
+from soak_table import soak
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 DOCS = HERE.parent / "docs"
 ROUTING = RESULTS / "routing.json"
 SERVING = RESULTS / "serving.json"
+SOAK = RESULTS / "soak.json"
 SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
 CONFLICTS = RESULTS / "conflicts.json"
@@ -90,13 +92,14 @@ def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
     commands += [_run(plan) for plan in plans if plan.stem != METHODS]
     commands += [
         f"python benchmarks/{name}.py"
-        for name in ("routing", "conflicts", "history", "speed", "size", "serving")
+        for name in ("routing", "conflicts", "history", "speed", "size", "serving", "soak")
     ]
     picture = str(SIZE_PICTURE.relative_to(DOCS))
-    costs = [*speed(read(SPEED)), *size(read(SIZE), picture), *serving(read(SERVING))]
+    costs = [*speed(read(SPEED)), *size(read(SIZE), picture)]
+    served = [*serving(read(SERVING)), *soak(read(SOAK))]
     head = BENCHMARKS + WRITTEN.format(commands="\n".join(commands))
     found = [*conflicts(read(CONFLICTS)), *history(read(HISTORY))]
-    return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *found, *costs])
+    return "\n".join([head, markdown(shown), *routing(read(ROUTING)), *found, *costs, *served])
 
 
 def comparison(shown: Sequence[dict[str, Any]]) -> str:
@@ -112,7 +115,7 @@ def _run(plan: Path) -> str:
 
 def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Result files of the runs with these names."""
-    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE, SERVING)
+    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE, SERVING, SOAK)
     files = [path for path in RESULTS.glob("*.json") if path not in others]
     return read_results(sorted(path for path in files if wanted(path.name)))
 
