@@ -1,6 +1,8 @@
 # A new user needs two of these: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Some processes share the tests, file by file: what a file's tests have in common is made once.
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo serve test fast check setup model benchmarks page clean
 
@@ -11,10 +13,10 @@ serve: model                ## serve the default model with the edits of ./memoi
 	$(BIN)/memoir serve
 
 test: model check           ## lint, types, all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 fast: setup check           ## the same without the real model and without breaking things
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: setup
 	$(BIN)/ruff format --check .

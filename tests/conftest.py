@@ -23,6 +23,13 @@ from memoir.store import Store
 torch.set_num_threads(int(os.environ.get("MEMOIR_TEST_THREADS", "1")))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: where processes share the tests, none is left with one of
+    them when the others are through."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def host() -> Host:
     """A tiny LLaMA with its site at layer 2."""

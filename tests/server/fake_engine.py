@@ -77,7 +77,7 @@ class FakeEngine:
     Attributes:
         reply: what is said to a question.
         full: whether no question is taken.
-        error: why the branch ``trial`` does not follow its store.
+        errors: why branches do not follow their store, by name.
         generations: all there were.
     """
 
@@ -85,7 +85,7 @@ class FakeEngine:
         self.texts, self.model = tiny_texts(), "tiny"
         self.reply = reply
         self.full = False
-        self.error: str | None = None
+        self.errors: dict[str, str] = {}
         self.generations: list[FakeGeneration] = []
 
     async def ask(self, question: Question) -> FakeGeneration:
@@ -95,8 +95,7 @@ class FakeEngine:
         return self.generations[-1]
 
     def served(self) -> Sequence[Served]:
-        errors = {"trial": self.error}
-        return [Served(name, id, 3, 0.5, errors.get(name)) for name, id in COMMITS.items()]
+        return [Served(name, id, 3, 0.5, self.errors.get(name)) for name, id in COMMITS.items()]
 
     async def reached(self, state: str, commit: str) -> None:
         """At once."""

@@ -149,9 +149,10 @@ def test_trouble_in_the_middle_of_a_stream_is_told_to_administrators() -> None:
 def test_a_branch_that_does_not_follow_its_store_says_so() -> None:
     engine = FakeEngine()
     app = create_app(engine, keys=KEYS)
-    engine.error = "the branch 'trial' of /srv/facts was deleted."
+    broken = "the branch 'trial' of /srv/facts was deleted."
+    engine.errors["trial"] = broken
     others = "it does not follow its store; administrators of the server are told why."
-    for secret, told in ((None, others), (TRIAL, others), (ADMIN, engine.error)):
+    for secret, told in ((None, others), (TRIAL, others), (ADMIN, broken)):
         client = local(app, secret)
         for path in ("/ready", "/health", "/version"):
             branches = client.get(path).json()["branches"]
@@ -159,12 +160,20 @@ def test_a_branch_that_does_not_follow_its_store_says_so() -> None:
                 "main": None,
                 "trial": told,
             }
-        assert client.get("/ready").status_code == 200, "it still answers"
+        assert client.get("/ready").status_code == 200, "the other one does"
         if secret is not None:
             assert client.get("/v1/console").json()["branches"][-1]["error"] == told
     metrics = local(app, ADMIN).get("/metrics").text
     assert 'memoir_follows{branch="main"} 1.0' in metrics
     assert 'memoir_follows{branch="trial"} 0.0' in metrics
+
+
+def test_a_server_of_which_no_branch_follows_its_store_is_not_ready() -> None:
+    engine = FakeEngine()
+    client = local(create_app(engine, keys=KEYS))
+    engine.errors = dict.fromkeys(COMMITS, "/srv/facts/log.sqlite is truncated.")
+    assert client.get("/ready").status_code == 503, "who balances the load asks another"
+    assert client.get("/health").status_code == 200, "nobody restarts it: it answers with what was"
 
 
 def test_health_readiness_and_version_name_the_commits() -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from memoir.server.access.callers import Caller, allowed
-from memoir.server.asked import Piece, Sampling
+from memoir.server.asked import Piece
 from memoir.server.openai.answers import Whole
 from memoir.server.openai.errors import RESPONSES, Refusal
 from memoir.server.openai.fields import IGNORED, REFUSED, Asked, Given, Integer
@@ -187,13 +187,9 @@ def router(service: Service) -> APIRouter:
         prompt = await encoded("messages", partial(texts.encode_chat, messages))
         asked = body.max_completion_tokens or body.max_tokens
         most = settings.max_tokens
-        sampling = Sampling(
-            max_tokens=answer_tokens(texts, prompt, asked, most, most, "messages"),
-            temperature=1.0 if body.temperature is None else body.temperature,
-            top_p=body.top_p or 1.0,
-            seed=body.seed,
-            stop=body.stops,
-            likeliest=(body.top_logprobs or 0) if body.logprobs else None,
+        sampling = body.sampling(
+            answer_tokens(texts, prompt, asked, most, most, "messages"),
+            (body.top_logprobs or 0) if body.logprobs else None,
         )
         form = ChatForm(bool(body.logprobs))
         return await answer(service, request, caller, body, [(prompt, sampling)], form)

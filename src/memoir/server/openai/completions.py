@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from memoir.host.texts import Texts
 from memoir.host.tokens import Encoded
 from memoir.server.access.callers import Caller, allowed
-from memoir.server.asked import Piece, Sampling
+from memoir.server.asked import Piece
 from memoir.server.openai.answers import Whole
 from memoir.server.openai.errors import RESPONSES, Refusal
 from memoir.server.openai.fields import IGNORED, REFUSED, Asked, Integer
@@ -162,8 +162,9 @@ def router(service: Service) -> APIRouter:
                 param="prompt",
             )
         prompts = [(param, await _tokens(texts, param, one)) for param, one in given]
+        most = settings.max_tokens
         asked = [
-            (prompt, _sampling(body, _room(texts, prompt, body, settings.max_tokens, param)))
+            (prompt, body.sampling(_room(texts, prompt, body, most, param), body.logprobs))
             for param, prompt in prompts
         ]
         form = TextForm(body.logprobs is not None)
@@ -180,14 +181,3 @@ async def _tokens(texts: Texts, param: str, given: str | list[int]) -> Encoded:
 
 def _room(texts: Texts, prompt: Encoded, body: CompletionRequest, most: int, param: str) -> int:
     return answer_tokens(texts, prompt, body.max_tokens, USUAL_TOKENS, most, param)
-
-
-def _sampling(body: CompletionRequest, max_tokens: int) -> Sampling:
-    return Sampling(
-        max_tokens=max_tokens,
-        temperature=1.0 if body.temperature is None else body.temperature,
-        top_p=body.top_p or 1.0,
-        seed=body.seed,
-        stop=body.stops,
-        likeliest=body.logprobs,
-    )

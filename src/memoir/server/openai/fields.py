@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from memoir.server.asked import Sampling
 from memoir.server.openai.errors import Refusal
 
 IGNORED = frozenset(
@@ -124,10 +125,21 @@ class Asked(Given):
     stream_options: StreamOptions | None = None
     memoir: Options | None = None
 
-    @property
-    def stops(self) -> tuple[str, ...]:
-        """The texts that end an answer."""
-        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+    def sampling(self, max_tokens: int, likeliest: int | None) -> Sampling:
+        """How answers are drawn.
+
+        Args:
+            max_tokens: of an answer.
+            likeliest: of how many of the likeliest tokens log-probabilities are told; None for none.
+        """
+        return Sampling(
+            max_tokens=max_tokens,
+            temperature=1.0 if self.temperature is None else self.temperature,
+            top_p=self.top_p or 1.0,
+            seed=self.seed,
+            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
+            likeliest=likeliest,
+        )
 
     @property
     def counted(self) -> bool:

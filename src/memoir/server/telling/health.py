@@ -89,7 +89,8 @@ def router(engine: Engine, record: Record, draining: Callable[[], bool]) -> APIR
     )
     async def ready(request: Request, response: Response) -> Health:
         found = branches(request)
-        takes = bool(found) and not draining()
+        # A server that only answers with what was is best asked no more; /health lets it live.
+        takes = any(branch.error is None for branch in found) and not draining()
         response.status_code = 200 if takes else 503
         return Health(status="ready" if takes else "not ready", branches=found)
 
