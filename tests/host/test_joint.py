@@ -69,6 +69,22 @@ def test_a_row_goes_on_elsewhere_in_another_batch(host: Host) -> None:
     assert not torch.allclose(found[0], plain[0], atol=1e-2)
 
 
+def test_rows_that_need_a_route_are_decided_on_at_once(host: Host) -> None:
+    module = Adds("a", 5.0)
+    asked: list[int] = []
+
+    def decide_each(activations: torch.Tensor, fed: Fed) -> list[list[float]]:
+        asked.append(len(activations))
+        return [[amount] for amount in module.decide(activations, fed)]
+
+    attachment = Attachment(host, module, decide_each)
+    scopes = {0: Scope(), 1: Scope(), 3: Scope(route=[1.0])}
+    with joint({attachment: scopes}):
+        logits(host, "a", "b and more", "x", "a")
+    assert asked == [2]
+    assert [scope.route for scope in scopes.values()] == [[5.0], [0.0], [1.0]]
+
+
 def test_a_pass_in_which_nothing_acts_calls_no_module(host: Host) -> None:
     module = Adds("a", 5.0)
     Attachment(host, module)

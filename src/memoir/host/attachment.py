@@ -5,10 +5,12 @@ It decides on a prompt once and acts on all that follows, see :mod:`memoir.host.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -47,6 +49,13 @@ class _Step:
         """The part of a batch that is meant."""
         return tensor if self.row is None else tensor[self.row : self.row + 1]
 
+    def fed(self, activations: Float[Tensor, "batch seq _width"]) -> Fed:
+        """The tokens of that part."""
+        ids = None if self.ids is None else self.mine(self.ids)
+        attention = None if self.attention is None else self.mine(self.attention)
+        lengths = self.scope.prompt_lengths
+        return Fed.of(ids, self.mine(activations), attention, self.before, lengths)
+
 
 class Attachment(Scoped):
     """Attaches a module to the host's site until :meth:`undo`.
@@ -54,13 +63,21 @@ class Attachment(Scoped):
     Args:
         host: the model; several attachments may coexist and act in the order they were made.
         module: see :class:`SiteModule`.
+        decide_each: decides on several prompts at once, with a route of its own for each; without it
+            ``module.decide`` is asked of one after another where they need routes of their own.
     """
 
     row_by_row: ClassVar[bool] = True
 
-    def __init__(self, host: Host, module: SiteModule) -> None:
+    def __init__(
+        self,
+        host: Host,
+        module: SiteModule,
+        decide_each: Callable[[Float[Tensor, "batch seq d_in"], Fed], list[Any]] | None = None,
+    ) -> None:
         super().__init__(host)
         self._module = module
+        self._decide_each = decide_each
         self._steps: ContextVar[tuple[_Step, ...]] = ContextVar("memoir_steps", default=())
         self._hooks = [
             self._base.register_forward_pre_hook(self._begin, with_kwargs=True),
@@ -101,8 +118,7 @@ class Attachment(Scoped):
 
     def _at_site(self, _module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
         activations, changed = args[0], None
-        for step in self._under_way():
-            fed = self._decided(step, activations)
+        for step, fed in self._decided(activations):
             mine = step.mine(output)
             acted = self._module.act(step.mine(activations), mine, step.scope.route, fed)
             if acted is None:
@@ -117,12 +133,18 @@ class Attachment(Scoped):
         """What the module takes part in of the pass this thread is in: all of it, or single rows."""
         return () if in_internal_pass() else self._steps.get()
 
-    def _decided(self, step: _Step, activations: Float[Tensor, "batch seq _width"]) -> Fed:
-        """What is fed; after this the scope has its route."""
-        scope, mine = step.scope, step.mine(activations)
-        ids = None if step.ids is None else step.mine(step.ids)
-        attention = None if step.attention is None else step.mine(step.attention)
-        fed = Fed.of(ids, mine, attention, step.before, scope.prompt_lengths)
-        if scope.route is None:
-            scope.route = self._module.decide(mine, fed)
-        return fed
+    def _decided(
+        self, activations: Float[Tensor, "batch seq _width"]
+    ) -> Sequence[tuple[_Step, Fed]]:
+        """What is under way, and what is fed there; after this every scope has its route."""
+        found = [(step, step.fed(activations)) for step in self._under_way()]
+        new = [(step, fed) for step, fed in found if step.scope.route is None]
+        if len(new) > 1 and self._decide_each is not None:
+            rows = torch.tensor([step.row for step, _ in new], device=activations.device)
+            routes = self._decide_each(activations[rows], Fed.joined([fed for _, fed in new]))
+            for (step, _), route in zip(new, routes, strict=True):
+                step.scope.route = route
+        else:
+            for step, fed in new:
+                step.scope.route = self._module.decide(step.mine(activations), fed)
+        return found

@@ -27,5 +27,4 @@ class Beforehand(Attachment):
         return host.site.blocks[0].register_forward_pre_hook(self._before, with_kwargs=True)
 
     def _before(self, _block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for step in self._under_way():
-            self._decided(step, args[0] if args else kwargs["hidden_states"])
+        self._decided(args[0] if args else kwargs["hidden_states"])

@@ -104,6 +104,13 @@ class Fed(NamedTuple):
         rank = _rank(embedded, attention, before)
         return cls(ids, rank, _of_prompt(rank, lengths))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Fed]) -> Fed:
+        """Several rows of one pass as a batch."""
+        ids = [part.ids for part in parts if part.ids is not None]
+        rank, prompt = (torch.cat(each) for each in zip(*(part[1:] for part in parts), strict=True))
+        return cls(torch.cat(ids) if ids else None, rank, prompt)
+
 
 class Scoped:
     """Scopes of a host's forward passes until :meth:`undo`; what acts in them registers its hooks.

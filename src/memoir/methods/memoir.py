@@ -184,7 +184,7 @@ class Memoir(Usual):
         self.edits_apart = config.memory == "isolated"
         self._targets: dict[str, str] = {}
         self._prefixes: list[str] | None = None
-        self.attachment = Attachment(host, self)
+        self.attachment = Attachment(host, self, self.decide_each)
 
     @classmethod
     def prepare(
@@ -221,14 +221,29 @@ class Memoir(Usual):
 
     def decide(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> Route:
         """Match every prompt of the batch."""
+        return self._route(*self._matched(activations, fed))
+
+    def decide_each(self, activations: Float[Tensor, "batch seq d_in"], fed: Fed) -> list[Route]:
+        """Match every prompt of the batch; each has a route of its own."""
+        found = zip(*self._matched(activations, fed), strict=True)
+        return [self._route([match], [length]) for match, length in found]
+
+    def _matched(
+        self, activations: Float[Tensor, "batch seq d_in"], fed: Fed
+    ) -> tuple[list[Match], list[int]]:
+        """A verdict on each prompt, and its length in tokens."""
         matches = self._router.match(Prompts(fed.ids, fed.prompt, activations))
+        return matches, fed.prompt.sum(1).tolist()
+
+    def _route(self, matches: list[Match], lengths: Sequence[int]) -> Route:
+        """What is recalled, given verdicts on prompts of these lengths."""
         fired = [row for row, match in enumerate(matches) if match.fired]
         ids = [str(matches[row].edit_id) for row in fired]
         recall = self._memory.recall(ids) if fired else None
         spoken = None
         if self.config.acts_on == "answer":
-            lengths = fed.prompt.sum(1)[fired].tolist()
-            spoken = Spoken(self.host, [self._targets[id] for id in ids], lengths)
+            targets = [self._targets[id] for id in ids]
+            spoken = Spoken(self.host, targets, [lengths[row] for row in fired])
         return Route(matches, torch.tensor(fired, dtype=torch.long), recall, spoken)
 
     def act(

@@ -27,7 +27,7 @@ class Prompts(NamedTuple):
 
 class Router(Protocol):
     """Decides which stored edit fires. Verdicts on different prompts never influence each other,
-    nor does an edit that is taken out change any score of another."""
+    but in the last bits of scores, nor does an edit that is taken out change any score of another."""
 
     def keys(self, edits: Sequence[Edit]) -> list[dict[str, Tensor]]:
         """What the router wants stored with each edit, beside the memory's own tensors."""

@@ -9,7 +9,8 @@ A prompt that ends with the very words of a stored prompt needs no judging: it i
 sentence names no stored subject but has a pronoun, the subject is sought in what was said before.
 
 Weights and threshold are learnt on shipped pairs (:mod:`memoir.routing.learning`), and no score depends
-on what else is stored.
+on what else is stored. Prompts that are judged together are read together, which may move the last bits
+of their scores.
 """
 
 from __future__ import annotations
@@ -123,18 +124,21 @@ class MeaningRouter:
                 "edits are found by the words of a prompt, but the model was given inputs_embeds; "
                 "give it input_ids, or use the router that reads activations (router='overlap')."
             )
-        return [
-            self._verdict(self._host.raw(ids[real].tolist()))
+        found = [
+            self._found(self._host.raw(ids[real].tolist()))
             for ids, real in zip(prompts.ids.cpu(), prompts.real.cpu(), strict=True)
         ]
+        vectors = self._read(found)
+        return [each if isinstance(each, Match) else self._judged(each, vectors) for each in found]
 
-    def _verdict(self, prompt: str) -> Match:
+    def _found(self, prompt: str) -> Match | list[Asked]:
+        """The verdict, or the sentences that must be read for it."""
         turn = self._window.turn(prompt)
         same = self._same_prompt(turn.text)
         if same is not None:
             return Match(same, 1.0, self.threshold, {"same_prompt": True})
         asked = self._asked(turn.text) or self._asked_by_pronoun(turn.text, turn.earlier)
-        return self._judged(asked) if asked else Match(None, 0.0, self.threshold)
+        return self._likely(asked) if asked else Match(None, 0.0, self.threshold)
 
     def _same_prompt(self, text: str) -> str | None:
         """The edit whose prompt the text ends with, from the beginning of a sentence on."""
@@ -179,21 +183,32 @@ class MeaningRouter:
         named_there = self._lookup.named_in(sentence, CANDIDATES, self._rarity)
         return [(key.split()[0], found) for key, found in named_there]
 
-    def _judged(self, asked: Sequence[Asked]) -> Match:
-        """The edit most likely meant.
-
-        A sentence is read only if the subject it names is so like the edit's that it may fire.
-        """
+    def _likely(self, asked: Sequence[Asked]) -> Match | list[Asked]:
+        """Those whose subject is so like the edit's that it may fire; if none is, the verdict."""
         at_most = [(self._at_most(each.found), each) for each in asked]
         likely = [each for most, each in at_most if most >= self.threshold]
-        if not likely:
-            most, each = max(at_most, key=lambda pair: pair[0])
-            return Match(each.id, round(most, 6), self.threshold, _evidence(each.found))
-        flat = [(each, pattern) for each in likely for pattern in each.patterns]
-        distinct = dict.fromkeys(pattern for _, pattern in flat)
-        # Each alone: in a batch, the patterns of other edits would move its last bits.
-        vectors = {pattern: self._relations.of([pattern])[0] for pattern in distinct}
+        if likely:
+            return likely
+        most, each = max(at_most, key=lambda pair: pair[0])
+        return Match(each.id, round(most, 6), self.threshold, _evidence(each.found))
+
+    def _read(self, found: Sequence[Match | list[Asked]]) -> dict[str, Tensor]:
+        """The vectors of all patterns that are asked about."""
+        asked = [each for some in found if not isinstance(some, Match) for each in some]
+        distinct = list(dict.fromkeys(pattern for each in asked for pattern in each.patterns))
+        # A batch of prompts is read at once, which moves last bits, as it does those of the logits. Of
+        # one prompt each pattern is read alone, so that other edits' patterns move nothing.
+        together = [distinct] if len(found) > 1 else [[pattern] for pattern in distinct]
+        return {
+            pattern: vector
+            for some in together
+            for pattern, vector in zip(some, self._relations.of(some), strict=True)
+        }
+
+    def _judged(self, likely: Sequence[Asked], vectors: Mapping[str, Tensor]) -> Match:
+        """The edit most likely meant."""
         best: tuple[float, Asked, float, str] | None = None
+        flat = [(each, pattern) for each in likely for pattern in each.patterns]
         for each, pattern in flat:
             stored = self._stored[each.id]
             alike = float(self._relations.alike(stored, vectors[pattern].expand_as(stored)).max())
