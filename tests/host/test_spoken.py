@@ -93,6 +93,16 @@ def test_a_target_is_not_waited_for_for_ever(host: Host) -> None:
     assert heard(host, "Ada", now_and_then).replace("A", "") == ("xyz" * PATIENCE)[:PATIENCE]
 
 
+def test_it_is_done_once_every_target_was_said_or_given_up(host: Host) -> None:
+    spoken = Spoken(host, ["Ada", "Bo"], [PROMPT, PROMPT])
+    for place in range(PATIENCE + 1):
+        assert not spoken.done
+        letter = "Ada"[place] if place < 3 else "x"
+        ids = [host.tokenizer(each)["input_ids"][0] for each in (letter, "y")]
+        feed(spoken, [[id] for id in ids], [[PROMPT + place]] * 2)
+    assert spoken.done
+
+
 def test_a_long_target_is_waited_for_until_its_end(host: Host) -> None:
     target = "one long story " * 12 + "ends"  # a token a letter
     assert len(target) > 2 * PATIENCE

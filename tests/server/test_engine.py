@@ -148,19 +148,41 @@ def test_each_answer_says_which_edit_fired(folder: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_prompt_without_a_fired_edit_costs_no_call_of_the_memory(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def acted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rows of each call of the memory."""
     from memoir.methods.memoir import Memoir
 
-    acted: list[int] = []
+    calls: list[int] = []
     act = Memoir.act
 
     def counted(self: Memoir, activations: torch.Tensor, *rest: object) -> object:
-        acted.append(len(activations))
+        calls.append(len(activations))
         return act(self, activations, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Memoir, "act", counted)
+    return calls
+
+
+def test_once_the_target_is_said_the_memory_is_not_called(folder: Path, acted: list[int]) -> None:
+    host = tiny_host()
+    fact = FACTS[0]
+
+    async def run() -> None:
+        async with engine_on(host, folder) as engine:
+            (text,) = await answers(engine, [question(host, fact.prompt, 40)])
+            before, said, after = text.partition(fact.target)
+            assert said
+            assert after
+            letters = len(before + said)  # a token each
+            assert len(acted) == 1 + letters, "for the prompt, and until the target's last token"
+
+    asyncio.run(run())
+
+
+def test_a_prompt_without_a_fired_edit_costs_no_call_of_the_memory(
+    folder: Path, acted: list[int]
+) -> None:
     host = tiny_host()
 
     async def run() -> None:

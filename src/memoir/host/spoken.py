@@ -50,6 +50,14 @@ class Spoken:
             places[row, column] = self._hear(row, place, int(ids[row, column]))
         return places
 
+    @property
+    def done(self) -> bool:
+        """Whether no sequence is to say anything any more: its target was said, or it was given up."""
+        return all(
+            said is not None or (bool(idle) and idle[-1] > PATIENCE)
+            for said, idle in zip(self._said, self._idle, strict=True)
+        )
+
     def _hear(self, row: int, place: int, id: int) -> int:
         """Take in a token of an answer; how much of the target it completes, or -1."""
         answer, idle, said = self._answers[row], self._idle[row], self._said[row]

@@ -153,6 +153,9 @@ class Method(Protocol):
     def verdicts(self, route: Any) -> list[Match]:
         """What the router decided for each row of a batch, from its scope's route."""
 
+    def spent(self, route: Any) -> bool:
+        """Whether what was decided changes no token to come, unless some are taken back."""
+
     def merged(self) -> dict[str, Tensor]:
         """The weights of a model that answers as the edited one does, by their names in a checkpoint;
         asked only where ``merges`` is not ``no``."""
@@ -186,6 +189,9 @@ class Usual:
         """Those of a route that has ``matches``; none where nothing decides."""
         matches: list[Match] = [] if route is None else route.matches
         return matches
+
+    def spent(self, route: Any) -> bool:
+        return False
 
     def merged(self) -> dict[str, Tensor]:
         raise NotMergeable(

@@ -273,6 +273,9 @@ class Memoir(Usual):
         changed[rows, start:] += added.to(output.device, output.dtype)
         return changed
 
+    def spent(self, route: Route) -> bool:
+        return route.spoken is not None and route.spoken.done
+
     def foresee(self, prompts: Sequence[Encoded]) -> list[Match] | None:
         if not isinstance(self._router, MeaningRouter):
             return None

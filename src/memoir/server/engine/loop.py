@@ -60,7 +60,6 @@ class Loop:
         self._chosen: list[Answering] = []
         self._rows: list[Row] = []
         self._batch: Batch | None = None
-        self._parts: Joint = {}
         self._news: list[News] = []
         self._next_look = 0.0
         self._seconds = 1.0  # that an answer takes lately
@@ -227,7 +226,7 @@ class Loop:
         for row in self._rows:
             if not row.goes_on:
                 self._let_go(row)
-        self._rows, self._parts = left, _parts(left)
+        self._rows = left
 
     def _let_go(self, row: Row) -> None:
         row.branch.running -= 1
@@ -236,7 +235,7 @@ class Loop:
     def _step(self) -> None:
         """Decode a token for every row."""
         assert self._batch is not None, "there are rows"
-        with joint(self._parts):
+        with joint(_parts(self._rows)):
             batch, logits = batches.step(self._host, self._batch)
         ids, tokens = choose(logits, [row.chooser for row in self._rows])
         self._batch = batch._replace(newest=ids)
@@ -250,7 +249,7 @@ class Loop:
         for row in self._rows:
             row.branch.running -= 1
         lost = {id(each): each for each in (*(row.answering for row in self._rows), *more)}.values()
-        self._rows, self._batch, self._parts = [], None, {}
+        self._rows, self._batch = [], None
         tell([*self._news, *(News(each, error, each.completion_tokens) for each in lost)])
         self._news = []
 

@@ -60,6 +60,8 @@ class Row:
     def take(self, chosen: Chosen) -> News | None:
         """Go on by a token; what there is to tell, which is never nothing at first and at last."""
         self._tokens += 1
+        if self.scope is not None and self.branch.method.spent(self.scope.route):
+            self.scope = None
         text, tokens = "", self._told(chosen)
         ended = chosen.id in self._texts.end_ids
         if not ended:
