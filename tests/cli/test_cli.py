@@ -153,6 +153,15 @@ def test_stats_are_measured_ahead_of_time(
     assert "--layer takes" in one_line(memoir(*words, "--layer", "low", code=1).stderr)
 
 
+def test_no_line_is_broken_where_there_is_no_screen(
+    memoir: Command, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    store = tmp_path / "a-folder" / ("of-a-name-longer-than-a-screen-is-wide" * 4) / "facts"
+    said = memoir("init", "--model", checkpoint, "--store", store).stdout
+    assert f"{store} is ready for {checkpoint} (float32)\n" in said
+
+
 def test_init_says_what_was_made(memoir: Command, checkpoint: Path, folder: Path) -> None:
     text = one_line(memoir("init", "--model", checkpoint).stdout)
     assert f"{folder} is ready for {checkpoint} (float32)" in text

@@ -77,7 +77,7 @@ def _show(outcome: Outcome) -> None:
             title=f"[bold]{escape(fact['prompt'])}[/] → [green]{escape(fact['target'])}[/]",
             title_justify="left",
             show_header=i == 0,
-            expand=True,
+            width=min(out.width, 120),
         )
         table.add_column("", width=1)
         table.add_column("asked", ratio=4)

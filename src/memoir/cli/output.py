@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -24,8 +25,25 @@ from memoir.cli import means
 from memoir.errors import MemoirError
 from memoir.types import Progress as ProgressCallback
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class Lines(Console):
+    """A console that breaks no line where there is no screen: programs count on lines."""
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        """Columns and lines."""
+        size = super().size
+        if self.is_terminal:
+            return size
+        told = os.environ.get("COLUMNS", "")
+        return ConsoleDimensions(int(told) if told.isdigit() else UNBROKEN, size.height)
+
+
+UNBROKEN = 100_000
+"""Columns, where there is no screen."""
+
+out = Lines(highlight=False)
+err = Lines(stderr=True, highlight=False)
 
 StoreOption = Annotated[
     str,
