@@ -133,9 +133,8 @@ class Loop:
     def _safe_turn(self) -> None:
         try:
             self._turn()
-        except (
-            BaseException
-        ) as error:  # a panic in a tokenizer is no Exception, and may not end this
+        # BaseException: a panic in a tokenizer is no Exception, and may not end this thread.
+        except BaseException as error:
             logger.exception("answers under way were lost")
             lost = error if isinstance(error, Exception) else RuntimeError(repr(error))
             self._lose(lost, self._chosen)
