@@ -32,7 +32,10 @@ def _series_of(
     for result, label in zip(results, labels, strict=True):
         if str(result["dataset"]) == name:
             mine.setdefault(label, []).append(result)
-    for label in sorted(mine, key=ranks.__getitem__):
+    # The unedited model first: what all others are held against.
+    for label in sorted(
+        mine, key=lambda label: (mine[label][0]["method"] != UNEDITED, ranks[label])
+    ):
         one = mine[label][0]
         yield Series(
             label,

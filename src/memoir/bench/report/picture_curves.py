@@ -1,18 +1,17 @@
-"""Retention curves: what becomes of the scores as edits are added."""
+"""Retention curves: what becomes of the scores as edits are added, a drawing per question."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import isfinite
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from memoir.bench.report.layout import apart, spaced
+from memoir.bench.report.curve_axes import frame, points
+from memoir.bench.report.layout import spaced
 from memoir.bench.report.numbers import score
 from memoir.bench.report.picture import MARKERS, PAPER, Drawing, Picture, axes, draw
-from memoir.bench.report.results import DataSet, Measure, Series
+from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.series_style import colour, fit_beside_lines, keys, shortened
 from memoir.bench.report.words import MODES, QUESTIONS
 
@@ -31,7 +30,6 @@ SURPRISE = (
     "Perplexity. How surprised is the model by the taught answer? (1: not at all; lower is better)"
 )
 _LINES = {"fg": ("-", 1.7, 4.2), "tf": ("--", 1.1, 2.6), "perplexity": ("-", 1.7, 4.2)}
-_Point = tuple[int, Measure]
 
 
 def curves(data_set: DataSet, name: str) -> Picture | None:
@@ -56,7 +54,7 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
         few = len(data_set.series) <= LABELLED
         labelled = few and fit_beside_lines(data_set)
         ax = axes(figure, 0.42, 0.46, 1.02 if labelled else 0.12, 0.1)
-        _frame(ax, data_set, scores)
+        frame(ax, data_set, scores)
         for series in data_set.series:
             for mode in modes:
                 _line(ax, series, f"{stem}_{mode}", mode)
@@ -68,23 +66,8 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
     return Drawing(title, draw(name, (4.1, 2.7), _says(data_set, stem, modes), paint))
 
 
-def _frame(ax: Axes, data_set: DataSet, scores: bool) -> None:
-    counts = [n for n in data_set.checkpoints if n > 0]
-    ax.set_xscale("log")
-    ax.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
-    named = apart(counts)
-    ax.set_xticks(counts, [f"{n:,}" if n in named else "" for n in counts])
-    ax.minorticks_off()
-    ax.set_xlabel("edits made")
-    ax.grid(axis="y")
-    ax.set_axisbelow(True)
-    if scores:
-        ax.set_ylim(-0.02, 1.04)
-        ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
-
-
 def _line(ax: Axes, series: Series, name: str, mode: str) -> None:
-    found = list(_points(series, name))
+    found = list(points(series, name))
     dash, width, size = _LINES[mode]
     look: dict[str, Any] = {"color": colour(series), "zorder": 3 - series.rank / 100}
     marker = MARKERS[series.rank % len(MARKERS)]
@@ -93,7 +76,7 @@ def _line(ax: Axes, series: Series, name: str, mode: str) -> None:
     for n, one in found:
         if len(one.values) > 1:
             ax.plot([n] * len(one.values), one.values, ".", ms=3, alpha=0.7, **look)
-    made = list(_points(series, name, "immediate"))
+    made = list(points(series, name, "immediate"))
     hollow: dict[str, Any] = {"mfc": PAPER, "mec": colour(series), "zorder": 2.5}
     ax.plot([n for n, _ in made], [one.value for _, one in made], marker, ms=size + 1.6, **hollow)
 
@@ -101,7 +84,7 @@ def _line(ax: Axes, series: Series, name: str, mode: str) -> None:
 def _band(ax: Axes, series: Series, names: list[str]) -> None:
     """The interval of the first of these that was measured; more would hide each other."""
     for name in names:
-        found = list(_points(series, name))
+        found = list(points(series, name))
         if found:
             low, high = [one.low for _, one in found], [one.high for _, one in found]
             ax.fill_between(
@@ -110,18 +93,11 @@ def _band(ax: Axes, series: Series, names: list[str]) -> None:
             return
 
 
-def _points(series: Series, name: str, *where: str) -> Iterator[_Point]:
-    for point in series.checkpoints:
-        found = point.measure(name, *where)
-        if found and point.n and isfinite(found.value):
-            yield point.n, found
-
-
 def _label_ends(ax: Axes, data_set: DataSet, stem: str, modes: tuple[str, ...]) -> None:
     ends = []
     for series in data_set.series:
         for mode in modes:
-            found = list(_points(series, f"{stem}_{mode}"))
+            found = list(points(series, f"{stem}_{mode}"))
             if found:
                 ends.append((series, found[-1][1].value))
                 break
@@ -139,7 +115,7 @@ def _says(data_set: DataSet, stem: str, modes: tuple[str, ...]) -> str:
     parts = []
     for series in data_set.series:
         for mode in modes:
-            found = list(_points(series, f"{stem}_{mode}"))
+            found = list(points(series, f"{stem}_{mode}"))
             if found:
                 numbers = ", ".join(f"{score(one.value)} after {n:,}" for n, one in found)
                 parts.append(f"{series.label}, {MODES.get(mode, mode)}: {numbers}")

@@ -9,6 +9,7 @@ from memoir.bench.report.picture import Picture
 from memoir.bench.report.picture_bars import bars
 from memoir.bench.report.picture_cost import cost_picture
 from memoir.bench.report.picture_curves import curves
+from memoir.bench.report.picture_methods import curves_by_method
 from memoir.bench.report.picture_routing import routing_picture
 from memoir.bench.report.results import DataSet
 from memoir.bench.report.table import Table
@@ -19,6 +20,9 @@ from memoir.bench.report.tables_full import everything, origins, settings
 from memoir.bench.report.tables_headline import headline
 from memoir.bench.report.tables_side import cost, drift
 from memoir.bench.report.words import about_data_set
+
+MANY = 8
+"""With more series than this, each has a drawing of its retention curves."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def _section(data_set: DataSet, name: str) -> Section:
         remarks=remarks,
         sentences=sentences,
         headline=headline(data_set),
-        curves=curves(data_set, f"{name}-curves"),
+        curves=_retained(data_set, f"{name}-curves"),
         retention=retention(data_set),
         bars=bars(data_set, f"{name}-bars"),
         conditions=conditions(data_set),
@@ -78,3 +82,8 @@ def _section(data_set: DataSet, name: str) -> Section:
         origins=origins(data_set),
         settings=settings(data_set),
     )
+
+
+def _retained(data_set: DataSet, name: str) -> Picture | None:
+    apart = curves_by_method(data_set, name) if len(data_set.series) > MANY else None
+    return apart or curves(data_set, name)
