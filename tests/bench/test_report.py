@@ -373,6 +373,22 @@ def test_no_router_is_said_to_score_by_overlap_alone(pages: tuple[str, str]) -> 
     assert "score of the best stored edit" in pages[0]
 
 
+def test_many_methods_have_a_drawing_each_the_unedited_model_first(tmp_path: Path) -> None:
+    names = [f"method{i}" for i in range(8)]
+    few = [result(method=name, n=n) for name in names for n in (10, 100)]
+    none = [result(method="none", preset=None, n=n) for n in (10, 100)]
+    labels = ["unedited model", *(f"{name} default" for name in names)]
+    html, markdown = written([*few, *none], tmp_path)
+    headings = re.findall(r"<h4>(.*?)</h4>", html)
+    assert headings[: len(labels)] == labels
+    last = few[-1]["metrics"]["reliability_fg"]["value"]
+    assert "method7 default by number of edits made. reliability, free text: " in html
+    assert re.search(rf"reliability, free text: [\d.]+ after 10, {last:.3f} after 100; ", html)
+    assert [row["method"] for row in table(markdown, "The scores")][: len(labels)] == labels
+    html = written(few, tmp_path)[0]
+    assert re.findall(r"<h4>(.*?)</h4>", html)[0].startswith("Reliability. ")
+
+
 def test_what_follows_an_answer_stands_beside_the_unedited_model(tmp_path: Path) -> None:
     rows = table(written([result(), unedited("zsre", 100)], tmp_path)[1], "What follows the answer")
     assert [row["asked"] for row in rows] == [
