@@ -18,9 +18,9 @@ squared length that a typical key has left after projection; such a key gets 1 /
 it is to gain. SmolLM2 leaves no direction truly free: below the mean lie four fifths of them, with a
 third of tr C.
 
-Adam's step on a value is the authors' for GPT-J and GPT-2 XL. Their 0.1 for LLaMA-3 counts on its
-short residual stream: in SmolLM2, of length 135 at this depth, 25 such steps end far inside the bound
-on δ, with most targets still unlikely.
+Adam's step on a value is the authors' for GPT-J and GPT-2 XL. Their 0.1 for LLaMA-3 is too small for
+a long residual stream: SmolLM2's has length 135 at this depth, and 25 such steps end far inside the
+bound on δ, with most targets still unlikely.
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Other defaults are the
 authors' for LLaMA-3: layers 4 to 8 of 32.
