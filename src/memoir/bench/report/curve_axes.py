@@ -8,6 +8,7 @@ from math import isfinite
 from matplotlib.axes import Axes
 
 from memoir.bench.report.layout import apart
+from memoir.bench.report.numbers import score
 from memoir.bench.report.results import DataSet, Measure, Series
 
 
@@ -33,3 +34,8 @@ def points(series: Series, name: str, *where: str) -> Iterator[tuple[int, Measur
         found = point.measure(name, *where)
         if found and point.n and isfinite(found.value):
             yield point.n, found
+
+
+def in_numbers(series: Series, name: str) -> str:
+    """A line for those who cannot see it; empty if it was not measured."""
+    return ", ".join(f"{score(one.value)} after {n:,}" for n, one in points(series, name))

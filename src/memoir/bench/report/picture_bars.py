@@ -14,7 +14,6 @@ from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.series_style import colour
 from memoir.bench.report.words import MODES
 
-STEMS = ("reliability", "generalization", "locality", "neighbour")
 ROW = 0.56
 """Inches per series."""
 
@@ -36,8 +35,7 @@ _PLACES = {"fg": (-0.05, 1.0), "tf": (0.24, 0.45), "perplexity": (0.1, 1.0)}
 
 def bars(data_set: DataSet, name: str) -> Picture | None:
     """One drawing per headline score that some series has."""
-    stems = [stem for stem in STEMS if any(data_set.has(f"{stem}_{mode}") for mode in MODES)]
-    drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in stems]
+    drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in data_set.stems]
     surprise = data_set.has("reliability_perplexity")
     if surprise:
         drawings.insert(0, _drawing(data_set, "reliability", ("perplexity",), f"{name}-perplexity"))

@@ -7,15 +7,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from memoir.bench.report.curve_axes import frame, points
+from memoir.bench.report.curve_axes import frame, in_numbers, points
 from memoir.bench.report.layout import spaced
-from memoir.bench.report.numbers import score
 from memoir.bench.report.picture import MARKERS, PAPER, Drawing, Picture, axes, draw
 from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.series_style import colour, fit_beside_lines, keys, shortened
 from memoir.bench.report.words import MODES, QUESTIONS
 
-STEMS = ("reliability", "generalization", "locality", "neighbour")
 LABELLED = 5
 """With more series than this, names stand in the legend only, and intervals in the table."""
 
@@ -36,8 +34,7 @@ def curves(data_set: DataSet, name: str) -> Picture | None:
     """One drawing per question asked; None without two checkpoints, as there is no curve then."""
     if len(data_set.checkpoints) < 2:
         return None
-    stems = [stem for stem in STEMS if any(data_set.has(f"{stem}_{mode}") for mode in MODES)]
-    drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in stems]
+    drawings = [_drawing(data_set, stem, tuple(MODES), f"{name}-{stem}") for stem in data_set.stems]
     if data_set.has("reliability_perplexity"):
         drawings.insert(0, _drawing(data_set, "reliability", ("perplexity",), f"{name}-perplexity"))
     if not drawings:
@@ -112,11 +109,10 @@ def _label_ends(ax: Axes, data_set: DataSet, stem: str, modes: tuple[str, ...]) 
 
 
 def _says(data_set: DataSet, stem: str, modes: tuple[str, ...]) -> str:
-    parts = []
-    for series in data_set.series:
-        for mode in modes:
-            found = list(points(series, f"{stem}_{mode}"))
-            if found:
-                numbers = ", ".join(f"{score(one.value)} after {n:,}" for n, one in found)
-                parts.append(f"{series.label}, {MODES.get(mode, mode)}: {numbers}")
+    parts = [
+        f"{series.label}, {MODES.get(mode, mode)}: {numbers}"
+        for series in data_set.series
+        for mode in modes
+        if (numbers := in_numbers(series, f"{stem}_{mode}"))
+    ]
     return f"{stem} by number of edits made. " + "; ".join(parts) + "."

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from memoir.bench.report.curve_axes import frame, points
+from memoir.bench.report.curve_axes import frame, in_numbers, points
 from memoir.bench.report.layout import spaced
 from memoir.bench.report.numbers import score
 from memoir.bench.report.picture import (
@@ -22,9 +22,8 @@ from memoir.bench.report.picture import (
     draw,
 )
 from memoir.bench.report.results import DataSet, Series
-from memoir.bench.report.words import MODES, QUESTIONS
+from memoir.bench.report.words import MODES, QUESTIONS, STEMS
 
-STEMS = ("reliability", "generalization", "locality", "neighbour")
 CAPTION = (
     "A drawing for each method. Read from left to right: more and more edits have been made (the axis "
     "counts 1, 10, 100, … in equal steps), and all of them are asked again. What is best at everything "
@@ -36,7 +35,7 @@ _LINES = {"fg": ("-", 1.7, 4.2), "tf": ("--", 0.9, 0.0)}
 
 def curves_by_method(data_set: DataSet, name: str) -> Picture | None:
     """One drawing per series; None without two checkpoints, and for scores that are no shares."""
-    stems = [stem for stem in STEMS if any(data_set.has(f"{stem}_{mode}") for mode in MODES)]
+    stems = data_set.stems
     if len(data_set.checkpoints) < 2 or not stems or data_set.has("reliability_perplexity"):
         return None
     drawings = tuple(
@@ -95,11 +94,10 @@ def _colour(stem: str) -> str:
 
 
 def _says(series: Series, stems: list[str]) -> str:
-    parts = []
-    for stem in stems:
-        for mode in _LINES:
-            found = list(points(series, f"{stem}_{mode}"))
-            if found:
-                numbers = ", ".join(f"{score(one.value)} after {n:,}" for n, one in found)
-                parts.append(f"{stem}, {MODES[mode]}: {numbers}")
+    parts = [
+        f"{stem}, {MODES[mode]}: {numbers}"
+        for stem in stems
+        for mode in _LINES
+        if (numbers := in_numbers(series, f"{stem}_{mode}"))
+    ]
     return f"{series.label} by number of edits made. " + "; ".join(parts) + "."

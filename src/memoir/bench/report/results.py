@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-from memoir.bench.report.words import data_set_title
+from memoir.bench.report.words import MODES, STEMS, data_set_title
 
 Result = dict[str, Any]
 UNEDITED = "none"
@@ -107,6 +107,11 @@ class DataSet:
     def checkpoints(self) -> list[int]:
         """Every number of edits after which any series was measured, rising."""
         return sorted({point.n for each in self.series for point in each.checkpoints})
+
+    @property
+    def stems(self) -> list[str]:
+        """The scores read first that any series has, in free text or teacher forced."""
+        return [stem for stem in STEMS if any(self.has(f"{stem}_{mode}") for mode in MODES)]
 
     def has(self, name: str) -> bool:
         """Whether any series has this metric at any checkpoint."""

@@ -6,9 +6,8 @@ from memoir.bench.report.numbers import MISSING, range_of, score
 from memoir.bench.report.published import Published, published
 from memoir.bench.report.results import DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, mark_best, measured
-from memoir.bench.report.words import MODES, data_set_title, lower_is_better
+from memoir.bench.report.words import MODES, STEMS, data_set_title, lower_is_better
 
-STEMS = ("reliability", "generalization", "locality", "neighbour")
 PERPLEXITY = "reliability_perplexity"
 
 CAPTION = (

@@ -11,6 +11,9 @@ from memoir.metrics.settings import BESIDES
 MODES = {"fg": "free text", "tf": "teacher forced"}
 """The two ways of asking, first the one that a user meets."""
 
+STEMS = ("reliability", "generalization", "locality", "neighbour")
+"""The scores that are read first."""
+
 QUESTIONS = {
     "reliability": "Is the taught answer given to the taught prompt?",
     "generalization": "Is it also given when the question is put in other words?",
