@@ -269,6 +269,26 @@ def test_only_a_best_that_overlaps_nothing_is_bold(tmp_path: Path) -> None:
     assert "**0.800**" not in written([first, {**second, "n": 10}], tmp_path)[1]
 
 
+def test_who_made_more_edits_also_stands_beside_who_made_fewer(tmp_path: Path) -> None:
+    long, short = result(n=1000), result(method="wise", n=100)
+    sooner = result(n=100, metrics=reliability(0.9))
+    _, markdown = written([long, sooner, short, result(method="none", n=1)], tmp_path)
+    found = [(row["method"], row["edits"]) for row in table(markdown, "The scores")]
+    assert found[:4] == [
+        ("unedited model", "–"),
+        ("memoir default", "100"),
+        ("wise default", "100"),
+        ("memoir default", "1,000"),
+    ]
+
+
+def test_the_best_in_words_are_of_those_with_the_most_edits(tmp_path: Path) -> None:
+    short = [result(method=f"m{i}", n=100, metrics=reliability(0.9)) for i in range(4)]
+    page = written([result(n=1000, metrics=reliability(0.2)), *short], tmp_path)[1]
+    assert "The best 4 of 5 methods in words, of those with the most edits; all" in page
+    assert page.index("after 1,000 edits, gives") < page.index("after 100 edits, gives")
+
+
 def test_several_seeds_are_one_row_with_their_range(tmp_path: Path) -> None:
     made = [
         result(seed=seed, metrics={"reliability_fg": {"value": value, "n": 9, "ci95": [0, 1]}})
@@ -293,6 +313,10 @@ def test_texts_from_outside_are_escaped(name: str, tmp_path: Path) -> None:
     assert "<b>x" not in markdown
     assert drawings(html)
     assert columns_agree(markdown)
+
+
+def reliability(value: float) -> dict[str, Any]:
+    return {"reliability_fg": {"value": value, "n": 50, "ci95": [value, value]}}
 
 
 def table(markdown: str, title: str) -> list[dict[str, str]]:

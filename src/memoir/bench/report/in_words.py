@@ -25,11 +25,15 @@ _FED = {
 def in_words(data_set: DataSet) -> tuple[list[str], list[tuple[str, str]]]:
     """A sentence for each of the best series, by label, after remarks on what is not there."""
     series = [each for each in data_set.series if not each.edits_nothing]
-    ranked = sorted(series, key=_quality)[:MOST]
+    ranked = sorted(series, key=lambda each: (-each.last.n, *_quality(each)))[:MOST]
     said = [(each.label, _sentence(each.last)) for each in ranked]
     remarks = []
     if len(series) > len(ranked):
-        remarks.append(f"The best {MOST} of {len(series)} methods in words; all are in the table.")
+        most = (
+            "" if len({each.last.n for each in series}) == 1 else ", of those with the most edits"
+        )
+        words = f"The best {MOST} of {len(series)} methods in words{most}; all are in the table."
+        remarks.append(words)
     if len(data_set.checkpoints) < 2:
         remarks.append("There is no retention curve: it takes at least two checkpoints.")
     return remarks, [(label, words) for label, words in said if words]

@@ -1,10 +1,12 @@
-"""The table that is read first: every method after its last edit, and the papers' rows."""
+"""The table that is read first: every method after all edits, and the papers' rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from memoir.bench.report.numbers import MISSING, range_of, score
 from memoir.bench.report.published import Published, published
-from memoir.bench.report.results import DataSet, Series
+from memoir.bench.report.results import Checkpoint, DataSet, Series
 from memoir.bench.report.table import Cell, Column, Row, Table, mark_best, measured
 from memoir.bench.report.words import MODES, STEMS, data_set_title, lower_is_better
 
@@ -31,13 +33,20 @@ NOT_COMPARABLE = (
 )
 
 
+Stand = tuple[Series, Checkpoint]
+"""A series after so many edits."""
+
+
 def headline(data_set: DataSet) -> Table:
-    """Scores at the last checkpoint, one row per method."""
+    """Scores after all edits, one row per method.
+
+    Where some methods made more edits than others, those have a row beside the others too.
+    """
     names = headline_metrics(data_set)
-    marked = _best_marked(data_set, names)
+    stands = _stands(data_set)
+    marked = {name: _best_marked(stands, name) for name in names}
     ours = tuple(
-        _row(each, [marked[name][i] for name in names], names)
-        for i, each in enumerate(data_set.series)
+        _row(*stand, [marked[name][i] for name in names], names) for i, stand in enumerate(stands)
     )
     theirs = tuple(_published_row(each, names) for each in _papers(data_set))
     several = any(len(each.last.results) > 1 for each in data_set.series)
@@ -68,36 +77,36 @@ def _columns(names: list[str]) -> tuple[Column, ...]:
     return (*first, *metric_columns(names), Column("n"))
 
 
-def _row(series: Series, cells: list[Cell], names: list[str]) -> Row:
-    seeds = len(series.last.results)
+def _stands(data_set: DataSet) -> list[Stand]:
+    """The unedited model, and for every number of edits that is some series' last all that made it."""
+    unedited = [(each, each.last) for each in data_set.series if each.edits_nothing]
+    edited = [each for each in data_set.series if not each.edits_nothing]
+    ends = sorted({each.last.n for each in edited})
+    return unedited + [
+        (each, point) for n in ends for each in edited for point in each.checkpoints if point.n == n
+    ]
+
+
+def _row(series: Series, point: Checkpoint, cells: list[Cell], names: list[str]) -> Row:
+    seeds = len(point.results)
     who = Cell(series.label, f"({seeds} seeds)" if seeds > 1 else "")
-    found = [series.last.measure(name) for name in names]
+    found = [point.measure(name) for name in names]
     asked = range_of([one.n for one in found if one and one.n is not None])
-    edits = Cell(MISSING if series.edits_nothing else f"{series.last.n:,}")
+    edits = Cell(MISSING if series.edits_nothing else f"{point.n:,}")
     return Row(
         (who, Cell(series.model), edits, *cells, Cell(asked)),
         "reference" if series.edits_nothing else "",
     )
 
 
-def _best_marked(data_set: DataSet, names: list[str]) -> dict[str, list[Cell]]:
-    marked = {}
-    for name in names:
-        found = [each.last.measure(name) for each in data_set.series]
-        cells = [measured(one, score(one.value) if one else "") for one in found]
-        for kind in {_comparable(each) for each in data_set.series}:
-            alike = [
-                None if each.edits_nothing or _comparable(each) != kind else one
-                for each, one in zip(data_set.series, found, strict=True)
-            ]
-            cells = mark_best(cells, alike, lower_is_better(name))
-        marked[name] = cells
-    return marked
-
-
-def _comparable(series: Series) -> tuple[int, tuple[str, ...]]:
-    """The same for series of which one may be called the best."""
-    return series.last.n, series.taught
+def _best_marked(stands: Sequence[Stand], name: str) -> list[Cell]:
+    found = [point.measure(name) for _, point in stands]
+    cells = [measured(one, score(one.value) if one else "") for one in found]
+    kinds = [None if series.edits_nothing else (point.n, series.taught) for series, point in stands]
+    for kind in {kind for kind in kinds if kind}:  # of these one may be called the best
+        alike = [one if each == kind else None for each, one in zip(kinds, found, strict=True)]
+        cells = mark_best(cells, alike, lower_is_better(name))
+    return cells
 
 
 def _papers(data_set: DataSet) -> list[Published]:
