@@ -9,10 +9,12 @@ wrote itself, and trained by Adam to lower
 under ‖δ‖ ≤ clamp · ‖v0‖, where v0 is what leaves the layer there now. The layers below run once.
 Decay and clamp are of the authors' code; their equations have neither.
 
-Three things differ from that code. It reads the divergence at the subject's last token, and not after
-"is a", where the paper has it. Of its n steps the last only looks at the loss, so δ takes n − 1
-updates. And MEMIT's averages the texts' keys first and gives them together as much weight as the
-prompt alone; here, as in ROME's, the prompt counts as much as each text.
+Four things differ from that code. Its steps are absolute numbers, chosen anew for a model (AlphaEdit: 0.5
+for GPT-J, 0.1 for LLaMA-3), as what leaves a layer is much longer in one model than in another; here
+they are in units of the root mean square of v0, and need no choice. It reads the divergence at the
+subject's last token, and not after "is a", where the paper has it. Of its n steps the last only looks
+at the loss, so δ takes n − 1 updates. And MEMIT's averages the texts' keys first and gives them together
+as much weight as the prompt alone; here, as in ROME's, the prompt counts as much as each text.
 """
 
 from __future__ import annotations
@@ -252,13 +254,15 @@ def train(
 
 
 def _train(lesson: _Lesson, length: Float[Tensor, "edits 1"], settings: Descent) -> Trained:
-    deltas = lesson.zeros.clone().requires_grad_()
+    width = lesson.zeros.shape[1] ** 0.5
+    unit = length / width  # root mean square of v0
+    deltas = lesson.zeros.clone().requires_grad_()  # in that unit
     adam = torch.optim.Adam([deltas], lr=settings.lr)
     losses: list[list[float]] = [[] for _ in deltas]
     open_ = torch.arange(len(deltas), device=deltas.device)
     for step in range(settings.max_steps + 1):
         with torch.enable_grad():
-            some = deltas[open_]
+            some = deltas[open_] * unit[open_]
             decay = settings.decay * some.norm(dim=1) / length[open_, 0].square()
             loss = lesson.loss(some, open_) + decay
             total = loss.sum()
@@ -272,10 +276,10 @@ def _train(lesson: _Lesson, length: Float[Tensor, "edits 1"], settings: Descent)
         adam.step()
         with torch.no_grad():
             norm = deltas.norm(dim=1, keepdim=True)
-            inside = deltas * (settings.clamp * length / norm).clamp_max(1.0)
+            inside = deltas * (settings.clamp * width / norm).clamp_max(1.0)
             after[open_] = inside[open_]
             deltas.copy_(after)
-    return Trained(deltas.detach(), [tuple(each) for each in losses])
+    return Trained(deltas.detach() * unit, [tuple(each) for each in losses])
 
 
 class _Lesson:

@@ -18,9 +18,9 @@ squared length that a typical key has left after projection; such a key gets 1 /
 it is to gain. SmolLM2 leaves no direction truly free: below the mean lie four fifths of them, with a
 third of tr C.
 
-Adam's step on a value is the authors' for GPT-J and GPT-2 XL. Their 0.1 for LLaMA-3 is too small for
-a long residual stream: SmolLM2's has length 135 at this depth, and 25 such steps end far inside the
-bound on δ, with most targets still unlikely.
+Adam's step is in units of what leaves the last layer (:mod:`memoir.values`). The authors' 0.5 for GPT-J
+would be a tenth of them where the stream is as long as SmolLM2's, and their 0.1 for LLaMA-3 a fiftieth:
+25 steps of that end far inside the bound on δ, with most targets still unlikely.
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Other defaults are the
 authors' for LLaMA-3: layers 4 to 8 of 32.
@@ -57,7 +57,7 @@ class AlphaEditConfig:
         layers: how many there are from first to last; a shallow model has fewer.
         bound: of the singular values that count as free, in units of their mean.
         weight: λ, in units of tr(P C).
-        lr: Adam's step on a value.
+        lr: Adam's step on a value, in units of the root mean square of v0.
         max_steps: updates of a value at most.
         stop_loss: a value is done below this loss, nats per target token.
         kl: weight of keeping what follows "{subject} is a".
@@ -75,7 +75,7 @@ class AlphaEditConfig:
     layers: int = 5
     bound: float = 1.0
     weight: float = 0.1
-    lr: float = 0.5
+    lr: float = 0.3
     max_steps: int = 25
     stop_loss: float = 5e-2
     kl: float = 0.0625

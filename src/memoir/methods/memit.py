@@ -47,7 +47,7 @@ class MemitConfig:
         first: relative depth of the first (LLaMA: 4 of 32).
         layers: how many there are from first to last; a shallow model has fewer.
         preserve: λ of C, per input of the layer (GPT-J: 15,000 for 16,384).
-        lr: Adam's step on a value.
+        lr: Adam's step on a value, in units of the root mean square of v0.
         max_steps: updates of a value at most.
         stop_loss: a value is done below this loss, nats per target token.
         kl: weight of keeping what follows "{subject} is a".
@@ -64,7 +64,7 @@ class MemitConfig:
     first: float = 4 / 32
     layers: int = 5
     preserve: float = 15_000 / 16_384
-    lr: float = 0.5
+    lr: float = 0.3
     max_steps: int = 25
     stop_loss: float = 5e-2
     kl: float = 0.0625

@@ -42,7 +42,7 @@ class RomeConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (LLaMA: 5 of 32).
-        lr: Adam's step on δ.
+        lr: Adam's step on δ, in units of the root mean square of v0.
         max_steps: updates of δ at most.
         stop_loss: δ is done below this loss, nats per target token.
         kl: weight of keeping what follows "{subject} is a".
@@ -55,7 +55,7 @@ class RomeConfig:
     """
 
     depth: float = 5 / 32
-    lr: float = 0.5
+    lr: float = 0.3
     max_steps: int = 25
     stop_loss: float = 5e-2
     kl: float = 0.0625
