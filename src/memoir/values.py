@@ -9,12 +9,12 @@ wrote itself, and trained by Adam to lower
 under ‖δ‖ ≤ clamp · ‖v0‖, where v0 is what leaves the layer there now. The layers below run once.
 Decay and clamp are of the authors' code; their equations have neither.
 
-Four things differ from that code. Its steps are absolute numbers, chosen anew for a model (AlphaEdit: 0.5
-for GPT-J, 0.1 for LLaMA-3), as what leaves a layer is much longer in one model than in another; here
-they are in units of the root mean square of v0, and need no choice. It reads the divergence at the
+Four things differ from that code. Its steps are absolute numbers, chosen anew for a model (AlphaEdit:
+0.5 for GPT-J, 0.1 for LLaMA-3), as what leaves a layer is much longer in one model than in another;
+here they are in units of the root mean square of v0, and need no choice. It reads the divergence at the
 subject's last token, and not after "is a", where the paper has it. Of its n steps the last only looks
-at the loss, so δ takes n − 1 updates. And MEMIT's averages the texts' keys first and gives them together
-as much weight as the prompt alone; here, as in ROME's, the prompt counts as much as each text.
+at the loss, so δ takes n − 1 updates. And MEMIT's averages the texts' keys first and gives them
+together as much weight as the prompt alone; here, as in ROME's, the prompt counts as much as each text.
 """
 
 from __future__ import annotations
