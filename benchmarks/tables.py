@@ -36,7 +36,7 @@ CONFLICTS = RESULTS / "conflicts.json"
 HISTORY = RESULTS / "history.json"
 SIZE_PICTURE = DOCS / "images" / "size.svg"
 METHODS = "methods"
-"""The plan in which every method meets the same edits."""
+"""How the plans begin in which every method meets the same edits."""
 
 WRITTEN = """Written by `python benchmarks/tables.py` from the files in `benchmarks/results/`; do not
 edit by hand. The protocol is explained in [benchmarking.md](benchmarking.md). To measure again, with
@@ -87,9 +87,9 @@ def main() -> None:
 
 def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
     """The page on memoir itself."""
-    plans = [plan for plan in sorted(HERE.glob("*.toml")) if any(RESULTS.glob(f"{plan.stem}-*"))]
+    plans = [plan for plan in measured_plans() if not plan.stem.startswith(METHODS)]
     commands = ["python benchmarks/pairs.py"]
-    commands += [_run(plan) for plan in plans if plan.stem != METHODS]
+    commands += [_run(plan) for plan in plans]
     commands += [
         f"python benchmarks/{name}.py"
         for name in ("routing", "conflicts", "history", "speed", "size", "serving", "soak")
@@ -105,8 +105,14 @@ def benchmarks(shown: Sequence[dict[str, Any]]) -> str:
 def comparison(shown: Sequence[dict[str, Any]]) -> str:
     """The page on all methods."""
     notes = (HERE / "methods_notes.md").read_text("utf-8")
-    commands = f"memoir stats\n{_run(HERE / f'{METHODS}.toml')}"
-    return "\n".join([COMPARISON + WRITTEN.format(commands=commands), notes, markdown(shown)])
+    plans = [plan for plan in measured_plans() if plan.stem.startswith(METHODS)]
+    head = WRITTEN.format(commands="\n".join(["memoir stats", *map(_run, plans)]))
+    return "\n".join([COMPARISON + head, notes, markdown(shown)])
+
+
+def measured_plans() -> list[Path]:
+    """Plans that have result files."""
+    return [plan for plan in sorted(HERE.glob("*.toml")) if any(RESULTS.glob(f"{plan.stem}-*"))]
 
 
 def _run(plan: Path) -> str:

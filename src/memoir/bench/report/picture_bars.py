@@ -51,13 +51,20 @@ def _drawing(data_set: DataSet, stem: str, modes: tuple[str, ...], name: str) ->
         ax = axes(figure, 0.08, 0.3, 0.5, 0.1)
         ax.set_xlim(0, 1 if scores else _longest(data_set))
         _frame(ax, len(data_set.series), scores)
-        for row, series in enumerate(data_set.series):
+        for row, series in enumerate(_most_edits_first(data_set)):
             _name(ax, series, row)
             for mode in modes:
                 _bar(ax, series, f"{stem}_{mode}", row)
 
     title = stem.capitalize() if scores else "Perplexity of the taught answer: shorter is better"
     return Drawing(title, draw(name, (4.1, height), _says(data_set, stem, modes), paint))
+
+
+def _most_edits_first(data_set: DataSet) -> list[Series]:
+    """The unedited model, then so that who made as many edits stands together."""
+    return sorted(
+        data_set.series, key=lambda each: -float("inf") if each.edits_nothing else -each.last.n
+    )
 
 
 def _frame(ax: Axes, rows: int, scores: bool) -> None:
