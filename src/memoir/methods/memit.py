@@ -14,7 +14,8 @@ batch without it would have given.
 to gain; for that to be the same in any model, λ here is in proportion to d_in.
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Other defaults are those
-of EasyEdit's LLaMA config: layers 4 to 8 of 32.
+of EasyEdit's LLaMA config: layers 4 to 8 of 32; Adam's step is in units of what it changes
+(:mod:`memoir.values`).
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ takes the prompt's own key in one place and the mean in another, which ruins mod
 edits (Gupta et al., *Rebuilding ROME*, 2024, arXiv 2403.07175).
 
 An edit without a subject has it estimated, as the rarest words of its prompt. Defaults are those of
-EasyEdit's LLaMA config, layer 5 of 32, with two exceptions: that config leaves C out (C = I), and
+EasyEdit's LLaMA config, layer 5 of 32, with these exceptions: that config leaves C out (C = I), and
 there and in the paper (E.5) twenty texts are written, ten of 5 tokens and ten of 10; here five of 10,
-as in MEMIT's code.
+as in MEMIT's code. Adam's step is in units of what it changes (:mod:`memoir.values`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RomeConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (LLaMA: 5 of 32).
-        lr: Adam's step on δ, in units of the root mean square of v0.
+        lr: Adam's step on δ, in units of the root mean square of v0, what leaves the layer there.
         max_steps: updates of δ at most.
         stop_loss: δ is done below this loss, nats per target token.
         kl: weight of keeping what follows "{subject} is a".
