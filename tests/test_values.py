@@ -28,7 +28,7 @@ EDITS = [Edit("Look behind the door", "!"), Edit("The code of the door is", "xyz
 
 @dataclass(frozen=True)
 class Settings:
-    lr: float = 0.5
+    lr: float = 2.0
     max_steps: int = 25
     stop_loss: float = 5e-2
     kl: float = 0.0625
@@ -161,6 +161,14 @@ def test_a_value_stays_in_its_ball_and_near_the_essence(host: Host) -> None:
 
     assert (divergence(strict) < divergence(usual)).all()
     assert divergence(torch.zeros_like(usual)).tolist() == pytest.approx([0.0, 0.0], abs=1e-5)
+
+
+def test_a_step_is_as_large_beside_a_long_value_as_beside_a_short_one(host: Host) -> None:
+    edits, own = found(host)
+    for length in (1.0, 100.0):
+        v0 = own * length
+        deltas = train(host, edits, v0, Settings(lr=0.2, max_steps=1)).deltas
+        assert (deltas.norm(dim=1) / v0.norm(dim=1)).tolist() == pytest.approx([0.2, 0.2], rel=1e-3)
 
 
 def test_edits_side_by_side_do_not_depend_on_one_another(host: Host) -> None:

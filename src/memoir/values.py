@@ -285,39 +285,42 @@ def _train(lesson: _Lesson, length: Float[Tensor, "edits 1"], settings: Descent)
 class _Lesson:
     """Edits in all their places, read up to the site.
 
-    Only positions from the first subject's end on are run in every step.
+    An edit has a row for each place and one for its essence. Only positions from the first subject's
+    end on are run in every step.
     """
 
     def __init__(self, host: Host, edits: Sequence[Subjected], kl: float) -> None:
         self._host, self._kl = host, kl
-        self._places = len(edits[0].places)
-        self._tokens = _Read(host, [place for each in edits for place in each.places])
-        self._essence = _Read(host, [each.essence for each in edits])
+        self._rows = len(edits[0].places) + 1
+        self._read = _Read(host, [row for each in edits for row in (*each.places, each.essence)])
         self.zeros: Float[Tensor, "edits d_out"] = torch.zeros(
             len(edits), host.site.d_out, device=host.device
         )
+        essences = torch.arange(1, len(edits) + 1, device=host.device) * self._rows - 1
         with torch.no_grad():
-            every = torch.arange(len(edits), device=host.device)
-            self._usual = self._after_essence(self.zeros, every)
+            self._usual = _odds(self._read.replay(self.zeros, essences, 1))
 
     def loss(
         self, deltas: Float[Tensor, "open d_out"], open_: Int[Tensor, " open"]
     ) -> Float[Tensor, " open"]:
         """Negative log-likelihood, the mean over target tokens and places, and the divergence."""
-        each = torch.arange(self._places, device=open_.device)
-        rows = (open_.unsqueeze(1) * self._places + each).flatten()
-        tokens = self._tokens.reading.tokens.rows(rows)
+        each = torch.arange(self._rows, device=open_.device)
+        rows = (open_.unsqueeze(1) * self._rows + each).flatten()
+        tokens = self._read.reading.tokens.rows(rows)
         longest = tokens.longest_answer
-        logits = self._tokens.replay(deltas.repeat_interleave(self._places, 0), rows, longest + 1)
-        ids, target = tokens.ids[:, -longest:], tokens.target[:, -longest:]
-        nll = F.cross_entropy(logits[:, :-1].transpose(1, 2), ids, reduction="none")
-        nll = (nll * target).sum(1) / target.sum(1)
-        now = self._after_essence(deltas, open_)
+        logits = self._read.replay(deltas.repeat_interleave(self._rows, 0), rows, longest + 1)
+        now = _odds(logits[self._rows - 1 :: self._rows])
         divergence = (now.exp() * (now - self._usual[open_])).sum(-1)
-        return nll.reshape(-1, self._places).mean(1) + self._kl * divergence
+        ids, target = tokens.ids[:, -longest:], tokens.target[:, -longest:]
+        nll = F.cross_entropy(logits[:, :-1].transpose(1, 2), ids, reduction="none") * target
+        places = nll.unflatten(0, (-1, self._rows))[:, :-1].sum(-1)
+        count = target.unflatten(0, (-1, self._rows))[:, :-1].sum(-1)
+        return (places / count).mean(1) + self._kl * divergence
 
-    def _after_essence(self, deltas: Tensor, rows: Tensor) -> Float[Tensor, "rows vocab"]:
-        return self._essence.replay(deltas, rows, 1)[:, -1].log_softmax(-1)
+
+def _odds(logits: Float[Tensor, "rows keep vocab"]) -> Float[Tensor, "rows vocab"]:
+    """Log-probabilities of what comes next."""
+    return logits[:, -1].log_softmax(-1)
 
 
 class _Read:
