@@ -29,11 +29,9 @@ def in_words(data_set: DataSet) -> tuple[list[str], list[tuple[str, str]]]:
     said = [(each.label, _sentence(each.last)) for each in ranked]
     remarks = []
     if len(series) > len(ranked):
-        most = (
-            "" if len({each.last.n for each in series}) == 1 else ", of those with the most edits"
-        )
-        words = f"The best {MOST} of {len(series)} methods in words{most}; all are in the table."
-        remarks.append(words)
+        alike = len({each.last.n for each in series}) == 1
+        of = f"{len(series)} methods in words{'' if alike else ', of those with the most edits'}"
+        remarks.append(f"The best {MOST} of {of}; all are in the table.")
     if len(data_set.checkpoints) < 2:
         remarks.append("There is no retention curve: it takes at least two checkpoints.")
     return remarks, [(label, words) for label, words in said if words]
