@@ -6,7 +6,7 @@ wrote itself, and trained by Adam to lower
 
     − log P(target)  +  kl · KL(P' ‖ P) after "{subject} is a"  +  decay · ‖δ‖ / ‖v0‖²
 
-under ‖δ‖ ≤ clamp · ‖v0‖, where v0 is what leaves the layer there now. The layers below run once.
+under ‖δ‖ ≤ clamp · ‖v0‖, where v0 is what leaves the layer there. The layers below run once.
 Decay and clamp are of the authors' code; their equations have neither.
 
 Four things differ from that code. Its steps are absolute numbers, chosen anew for a model (AlphaEdit:

@@ -204,3 +204,17 @@ def test_the_models_last_layer_is_refused(name: str, host: Host, corpus: str) ->
 def test_a_bound_that_leaves_nothing_free_is_refused(host: Host, corpus: str) -> None:
     with pytest.raises(BadInput, match="choose a larger bound"):
         bound("alphaedit", host, corpus, bound=0.0).fit(EDITS[:1])
+
+
+def test_romes_bound_goes_by_the_unedited_model(host: Host, corpus: str) -> None:
+    """By the weights as they are, one edit would make the next one larger."""
+    method = bound("rome", host, corpus, clamp=0.1)
+    (alone,) = fitted(method, EDITS[1:2])
+    host_weight = method.attachment.base(2)
+    first = fitted(method, EDITS[:1])[0]
+    first.tensors["2.left"].mul_(100.0)
+    apply(method, [first])
+    assert not torch.allclose(host.site.weight, host_weight)
+    (after,) = fitted(method, EDITS[1:2])
+    length = alone.tensors["2.left"].norm()
+    assert float(after.tensors["2.left"].norm()) == pytest.approx(float(length), rel=1e-4)

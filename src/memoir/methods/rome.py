@@ -12,7 +12,9 @@ edits (Gupta et al., *Rebuilding ROME*, 2024, arXiv 2403.07175).
 An edit without a subject has it estimated, as the rarest words of its prompt. Defaults are those of
 EasyEdit's LLaMA config, layer 5 of 32, with these exceptions: that config leaves C out (C = I), and
 there and in the paper (E.5) twenty texts are written, ten of 5 tokens and ten of 10; here five of 10,
-as in MEMIT's code. Adam's step is in units of what it changes (:mod:`memoir.values`).
+as in MEMIT's code. Adam's step is in units of v0 (:mod:`memoir.values`), which for it and for the bound
+is that of the unedited model; by that of the weights as edited so far, as the authors' bound has it, one
+edit makes the next one larger.
 """
 
 from __future__ import annotations
@@ -42,12 +44,12 @@ class RomeConfig:
 
     Attributes:
         depth: relative depth of the layer, 0..1 (LLaMA: 5 of 32).
-        lr: Adam's step on δ, in units of the root mean square of v0, what leaves the layer there.
+        lr: Adam's step on δ, in units of the root mean square of v0.
         max_steps: updates of δ at most.
         stop_loss: δ is done below this loss, nats per target token.
         kl: weight of keeping what follows "{subject} is a".
         decay: weight of ‖δ‖ / ‖v0‖².
-        clamp: bound on ‖δ‖ / ‖v0‖.
+        clamp: bound on ‖δ‖ / ‖v0‖, v0 being what leaves the layer there in the unedited model.
         prefixes: texts by the model that the prompt is also put behind, 0 to 5.
         prefix_tokens: tokens it writes of each.
         corpus: file of texts for C; None for WikiText, or what ``memoir stats`` last measured.
@@ -113,8 +115,9 @@ class Rome(Patching):
         host, layer = self.host, self.host.site.layer
         subjects, moment = self._ready(progress)
         each = [subjects.of(edit)]
-        with self.attachment.tried({layer: Update(total)}):
+        with self.attachment.paused():
             own = outputs_of(host, each)
+        with self.attachment.tried({layer: Update(total)}):
             read = time.perf_counter()
             deltas, losses = train(host, each, own, self.config, progress)
             row = rank_one(keys_of(host, each, layer)[0], moment)
