@@ -12,9 +12,9 @@ edits (Gupta et al., *Rebuilding ROME*, 2024, arXiv 2403.07175).
 An edit without a subject has it estimated, as the rarest words of its prompt. Defaults are those of
 EasyEdit's LLaMA config, layer 5 of 32, with these exceptions: that config leaves C out (C = I), and
 there and in the paper (E.5) twenty texts are written, ten of 5 tokens and ten of 10; here five of 10,
-as in MEMIT's code. Adam's step is in units of v0 (:mod:`memoir.values`), which for it and for the bound
-is that of the unedited model; by that of the weights as edited so far, as the authors' bound has it, one
-edit makes the next one larger.
+as in MEMIT's code. Adam's step is in units of v0 (:mod:`memoir.values`), which for it and for the
+bound is that of the unedited model: by that of the weights as edited so far, as the authors' bound has
+it, one edit makes the next one larger.
 """
 
 from __future__ import annotations
