@@ -210,7 +210,6 @@ def test_romes_bound_goes_by_the_unedited_model(host: Host, corpus: str) -> None
     """By the weights as they are, one edit would make the next one larger."""
     method = bound("rome", host, corpus, clamp=0.1)
     (alone,) = fitted(method, EDITS[1:2])
-    host_weight = method.attachment.base(2)
     first = fitted(method, EDITS[:1])[0]
     first.tensors["2.left"].mul_(100.0)
     apply(method, [first])
