@@ -61,8 +61,8 @@ def acknowledged(crowd: Crowd) -> int:
 def judge(place: Path, ledger: Ledger, before: dict[str, str]) -> None:
     """What was acknowledged is so in the store, and in a server of it; the rest is as before."""
     assert ledger.unexpected == []
-    # A file that was being written when its server died is named, and in nobody's way.
-    assert [each for each in of_store(place, ledger) if ".unfinished" not in each] == []
+    # A file whose row its server died before writing is named, and in nobody's way.
+    assert [each for each in of_store(place, ledger) if "No row names" not in each] == []
     with Server(place, place.with_name("log-after")) as server:
         assert of_edits(server, ledger) == []
         assert {prompt: server.says(prompt) for prompt in PLAIN} == before
