@@ -285,8 +285,23 @@ def test_who_made_more_edits_also_stands_beside_who_made_fewer(tmp_path: Path) -
 def test_the_best_in_words_are_of_those_with_the_most_edits(tmp_path: Path) -> None:
     short = [result(method=f"m{i}", n=100, metrics=reliability(0.9)) for i in range(4)]
     page = written([result(n=1000, metrics=reliability(0.2)), *short], tmp_path)[1]
-    assert "The best 4 of 5 methods in words, of those with the most edits; all" in page
+    assert "The best 4 of 5 methods in words, of those with the most edits (by" in page
     assert page.index("after 1,000 edits, gives") < page.index("after 100 edits, gives")
+
+
+def test_good_at_everything_goes_before_best_at_one_thing(tmp_path: Path) -> None:
+    def three(*values: float) -> dict[str, Any]:
+        names = ("reliability_fg", "generalization_fg", "neighbour_fg")
+        return {name: {"value": value} for name, value in zip(names, values, strict=True)}
+
+    page = written(
+        [
+            result(method="loud", metrics=three(1.0, 1.0, 0.1)),
+            result(method="even", metrics=three(0.8, 0.6, 0.9)),
+        ],
+        tmp_path,
+    )[1]
+    assert page.index("* **even default**: after") < page.index("* **loud default**: after")
 
 
 def test_several_seeds_are_one_row_with_their_range(tmp_path: Path) -> None:

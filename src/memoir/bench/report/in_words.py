@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import harmonic_mean
+
 from memoir.bench.report.numbers import about, edits_words
-from memoir.bench.report.results import Checkpoint, DataSet, Series
+from memoir.bench.report.results import Checkpoint, DataSet
 from memoir.bench.report.tables_headline import PERPLEXITY
-from memoir.bench.report.words import lower_is_better
 
 MOST = 4
 _FREE_TEXT = {
-    "reliability": "gives the taught answer to {} of the taught prompts",
+    "reliability": "gives the taught answer, in free text, to {} of the taught prompts",
     "generalization": "gives it to {} of the same questions in other words",
     "locality": "answers {} of the unrelated questions as before",
     "neighbour": "answers {} of the questions about other subjects, in the same words, as before",
@@ -25,35 +26,46 @@ _FED = {
 def in_words(data_set: DataSet) -> tuple[list[str], list[tuple[str, str]]]:
     """A sentence for each of the best series, by label, after remarks on what is not there."""
     series = [each for each in data_set.series if not each.edits_nothing]
-    ranked = sorted(series, key=lambda each: (-each.last.n, *_quality(each)))[:MOST]
+    ranked = sorted(series, key=lambda each: (-each.last.n, *_quality(each.last)))[:MOST]
     said = [(each.label, _sentence(each.last)) for each in ranked]
     remarks = []
     if len(series) > len(ranked):
         alike = len({each.last.n for each in series}) == 1
         of = f"{len(series)} methods in words{'' if alike else ', of those with the most edits'}"
-        remarks.append(f"The best {MOST} of {of}; all are in the table.")
+        remarks.append(
+            f"The best {MOST} of {of} (by these scores' harmonic mean); all are in the table."
+        )
     if len(data_set.checkpoints) < 2:
         remarks.append("There is no retention curve: it takes at least two checkpoints.")
     return remarks, [(label, words) for label, words in said if words]
 
 
-def _quality(series: Series) -> tuple[float, ...]:
-    """Sorts the best first."""
-    for name in ("generalization_fg", "reliability_fg", "generalization_tf", PERPLEXITY):
-        found = series.last.measure(name)
-        if found:
-            return (found.value if lower_is_better(name) else -found.value,)
-    return (float("inf"),)
+def _quality(point: Checkpoint) -> tuple[float, float]:
+    """Sorts the best first.
+
+    What counts is the harmonic mean of the scores in the sentence, as in ROME (NeurIPS 2022, arXiv
+    2202.05262, §3): it is high only where all of them are.
+    """
+    surprise = point.measure(PERPLEXITY)
+    shares = [share for _, share in _scores(point)]
+    return (
+        -harmonic_mean(shares) if shares else 0.0,
+        surprise.value if surprise else float("inf"),
+    )
+
+
+def _scores(point: Checkpoint) -> list[tuple[str, float]]:
+    """What is said of each score, and the score: of free text, or else of text that was fed."""
+    for mode, words in (("fg", _FREE_TEXT), ("tf", _FED)):
+        found = [(words[stem], point.measure(f"{stem}_{mode}")) for stem in words]
+        measured = [(part, measure.value) for part, measure in found if measure]
+        if measured:
+            return measured
+    return []
 
 
 def _sentence(point: Checkpoint) -> str:
-    parts: list[str] = []
-    for mode, words, where in (("fg", _FREE_TEXT, " (in free text)"), ("tf", _FED, "")):
-        found = {stem: point.measure(f"{stem}_{mode}") for stem in words}
-        parts = [words[stem].format(_percent(one.value)) for stem, one in found.items() if one]
-        if parts:
-            parts[-1] += where
-            break
+    parts = [part.format(_percent(share)) for part, share in _scores(point)]
     surprise = point.measure(PERPLEXITY)
     if surprise:
         parts.insert(0, f"reads the correct text with a perplexity of {about(surprise.value)}")
