@@ -38,6 +38,7 @@ benchmarks: model           ## measure everything in docs/benchmarks.md again (h
 	$(BIN)/python benchmarks/pairs.py
 	for plan in benchmarks/*.toml; do \
 		$(BIN)/memoir bench run $$plan --results benchmarks/results || exit 1; done
+	$(BIN)/python benchmarks/methods_cost.py
 	$(BIN)/python benchmarks/routing.py
 	$(BIN)/python benchmarks/conflicts.py
 	$(BIN)/python benchmarks/history.py

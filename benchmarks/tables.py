@@ -20,6 +20,7 @@ from cost_tables import draw_size, size, speed
 from history_table import history
 from memoir.bench.report import markdown, write_report
 from memoir.bench.summary import read_results
+from methods_cost_table import methods_cost
 from routing_table import routing
 from serving_table import serving
 from soak_table import soak
@@ -34,6 +35,7 @@ SPEED = RESULTS / "speed.json"
 SIZE = RESULTS / "size.json"
 CONFLICTS = RESULTS / "conflicts.json"
 HISTORY = RESULTS / "history.json"
+METHODS_COST = RESULTS / "methods_cost.json"
 SIZE_PICTURE = DOCS / "images" / "size.svg"
 METHODS = "methods"
 """How the plans begin in which every method meets the same edits."""
@@ -106,8 +108,9 @@ def comparison(shown: Sequence[dict[str, Any]]) -> str:
     """The page on all methods."""
     notes = (HERE / "methods_notes.md").read_text("utf-8")
     plans = [plan for plan in measured_plans() if plan.stem.startswith(METHODS)]
-    head = WRITTEN.format(commands="\n".join(["memoir stats", *map(_run, plans)]))
-    return "\n".join([COMPARISON + head, notes, markdown(shown)])
+    commands = ["memoir stats", *map(_run, plans), "python benchmarks/methods_cost.py"]
+    head = WRITTEN.format(commands="\n".join(commands))
+    return "\n".join([COMPARISON + head, notes, *methods_cost(read(METHODS_COST)), markdown(shown)])
 
 
 def measured_plans() -> list[Path]:
@@ -121,7 +124,7 @@ def _run(plan: Path) -> str:
 
 def results(wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Result files of the runs with these names."""
-    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE, SERVING, SOAK)
+    others = (ROUTING, CONFLICTS, HISTORY, SPEED, SIZE, SERVING, SOAK, METHODS_COST)
     files = [path for path in RESULTS.glob("*.json") if path not in others]
     return read_results(sorted(path for path in files if wanted(path.name)))
 
