@@ -16,7 +16,7 @@ def methods_cost(result: dict[str, Any]) -> list[str]:
         "",
         f"`python benchmarks/methods_cost.py`: the first {result['edits']} records of ZsRE, given "
         "together, on a machine that did nothing else. Each method has a process of its own, and all "
-        f"take turns, {result['turns']} times; the ratio to memoir is that within a turn (median, least "
+        f"take turns, {result['turns']} each; the ratio to memoir is that within a turn (median, least "
         "and most). What a method does once for its first edit counts too. Bytes are those on disk, "
         "memory is the most that the process held, model included. Decoding is the speed with edits in "
         "force on prompts that fire, over that of the same model without them.",
