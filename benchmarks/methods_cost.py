@@ -5,22 +5,18 @@ the speed of decoding afterwards.
     MEMOIR_DATA=… python benchmarks/methods_cost.py
 
 Methods and settings are those of methods.toml, each on the first records of ZsRE and in a process of
-its own, so that its peak of memory is its own. All take turns; within a turn a method's time is divided
-by that of memoir. To be run on a machine that does nothing else. Writes
-benchmarks/results/methods_cost.json after every turn.
+its own, so that its peak of memory is its own. To be run on a machine that does nothing else. Writes
+benchmarks/results/methods_cost.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from common import HERE, parsed, parser, spread, write
+from common import HERE, parsed, parser, write
 from memoir.bench.header import circumstances
 from memoir.bench.plan import Cell, Plan, cells, read_plan
 from memoir.bench.run import run_cell
@@ -28,26 +24,19 @@ from memoir.bench.summary import summarise
 from memoir.cli.output import progress_bars
 
 EDITS = 10
-TURNS = 2
-MEASURE = "memoir default"
-"""What the others are divided by."""
 
 
 def main() -> None:
     args = parsed(parser(__doc__ or ""))
-    edits, turns = (1, 1) if args.quick else (EDITS, TURNS)
-    todo = cells(_plan(edits))
-    found: dict[str, list[dict[str, float]]] = {_label(cell): [] for cell in todo}
-    about = {"model": todo[0].plan.model, **circumstances(), "edits": edits}
+    todo = cells(_plan(1 if args.quick else EDITS))
+    found = {}
     with progress_bars() as show:
-        for turn in range(turns):
-            for number, cell in enumerate(todo):
-                show(_label(cell), turn * len(todo) + number, turns * len(todo))
-                found[_label(cell)].append(measured(cell, args.data_dir))
-            times = [each["seconds_per_edit"] for each in found[MEASURE]]
-            methods = {label: _row(costs, times) for label, costs in found.items()}
-            result = {**about, "turns": turn + 1, "methods": methods}
-            write(args.out / "methods_cost.json", result)
+        for number, cell in enumerate(todo):
+            show(_label(cell), number, len(todo))
+            found[_label(cell)] = measured(cell, args.data_dir)
+    plan = todo[0].plan
+    about = {"model": plan.model, **circumstances(), "edits": plan.checkpoints[-1]}
+    write(args.out / "methods_cost.json", {**about, "methods": found})
 
 
 def _plan(edits: int) -> Plan:
@@ -68,23 +57,15 @@ def measured(cell: Cell, data_dir: Path | None) -> dict[str, float]:
 
 
 def _measure(cell: Cell, data_dir: Path | None) -> dict[str, float]:
-    """The cost metric's numbers, by name; an edit's are those of the mean over all."""
+    """What the cost metric says, the speed of decoding as a share of that without the edits."""
     with TemporaryDirectory(prefix="memoir-cost-") as folder:
         (result,) = summarise(run_cell(cell, Path(folder), data_dir))
-    return {name: measure["value"] for name, measure in result["metrics"].items()}
-
-
-def _row(costs: Sequence[dict[str, float]], times: Sequence[float]) -> dict[str, Any]:
-    """A method's numbers over all turns."""
-    seconds = [each["seconds_per_edit"] for each in costs]
+    costs = {name: measure["value"] for name, measure in result["metrics"].items()}
     return {
-        "seconds_per_edit": spread(seconds),
-        "times_memoir": spread([one / other for one, other in zip(seconds, times, strict=True)]),
-        "bytes_per_edit": round(median(each["bytes_per_edit"] for each in costs)),
-        "peak_memory_mb": round(median(each["peak_memory_mb"] for each in costs)),
-        "decoding": spread(
-            [each["tokens_per_second"] / each["tokens_per_second_unedited"] for each in costs]
-        ),
+        "seconds_per_edit": round(costs["seconds_per_edit"], 3),
+        "bytes_per_edit": round(costs["bytes_per_edit"]),
+        "peak_memory_mb": round(costs["peak_memory_mb"]),
+        "decoding": round(costs["tokens_per_second"] / costs["tokens_per_second_unedited"], 3),
     }
 
 
