@@ -49,7 +49,8 @@ edit by hand. The protocol is explained in [benchmarking.md](benchmarking.md). T
 python benchmarks/tables.py
 ```
 
-Times were taken while other work ran on the same machine: compare them within a row, not across.
+Unless a section says otherwise, times were taken while other work ran on the same machine: compare them
+within a row, not across.
 """
 
 BENCHMARKS = """# Benchmarks
